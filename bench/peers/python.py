@@ -1,0 +1,141 @@
+"""The workloads on asyncio. Call: python.py WORKLOAD [SIZE] [uvloop]"""
+import asyncio
+import os
+import sys
+import time
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def rss_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * PAGE
+
+
+def peak_kb():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
+
+
+def count(base, *factors):
+    for factor in factors:
+        base *= factor
+    return max(1, int(base + 0.5))
+
+
+async def spawn(size, share):
+    tasks, rounds = count(1000, size), count(300, share)
+
+    async def f(i):
+        return i
+
+    for _ in range(rounds):
+        results = await asyncio.gather(*[f(i) for i in range(tasks)])
+        assert results[-1] == tasks - 1
+    return tasks * rounds
+
+
+async def switch(size, share):
+    tasks, rounds = count(100, size), count(5000, share)
+    sleep = asyncio.sleep
+
+    async def worker():
+        for _ in range(rounds):
+            await sleep(0)
+
+    await asyncio.gather(*[worker() for _ in range(tasks)])
+    return tasks * rounds
+
+
+async def sleepers(size, share):
+    tasks = count(100_000, size)
+
+    async def sleeper(i):
+        await asyncio.sleep((i % 1000) / 1000)
+
+    await asyncio.gather(*[sleeper(i) for i in range(tasks)])
+    return tasks
+
+
+async def queue(size, share):
+    items = count(300_000, size, share)
+    q = asyncio.Queue(count(100, size))
+
+    async def producer():
+        for i in range(items):
+            await q.put(i)
+
+    async def consumer():
+        for _ in range(items):
+            item = await q.get()
+        return item
+
+    _, last = await asyncio.gather(producer(), consumer())
+    assert last == items - 1
+    return items
+
+
+async def chain(size, share):
+    rounds, depth = count(100_000, size, share), 10
+
+    async def down(n):
+        if n == 1:
+            return n
+        return await down(n - 1)
+
+    for _ in range(rounds):
+        await down(depth)
+    return rounds * depth
+
+
+async def waitfor(size, share):
+    rounds = count(50_000, size, share)
+
+    async def quick():
+        await asyncio.sleep(0)
+
+    for _ in range(rounds):
+        await asyncio.wait_for(quick(), 10)
+    return rounds
+
+
+async def park(size, share):
+    tasks = count(1_000_000, size)
+    event = asyncio.Event()
+
+    async def waiter(i):
+        await event.wait()
+        return i
+
+    before = rss_bytes()
+    waiting = [asyncio.create_task(waiter(i)) for i in range(tasks)]
+    await asyncio.sleep(0)
+    parked = rss_bytes()
+    event.set()
+    results = await asyncio.gather(*waiting)
+    assert results[-1] == tasks - 1
+    return tasks, (parked - before) / tasks
+
+
+WARM = {spawn, switch, queue, chain, waitfor}
+WORKLOADS = {f.__name__: f for f in WARM | {sleepers, park}}
+
+
+async def main(name, size):
+    work = WORKLOADS[name]
+    if work in WARM:
+        await work(size, 0.1)
+    wall_start, cpu_start = time.perf_counter(), time.process_time()
+    ops = await work(size, 1)
+    cpu, wall = time.process_time() - cpu_start, time.perf_counter() - wall_start
+    ops, extra = (ops[0], f" bytes_per_op={ops[1]:.1f}") if isinstance(ops, tuple) else (ops, "")
+    print(f"workload={name} ops={ops} ns_per_op={cpu / ops * 1e9:.2f}"
+          f" wall_ns_per_op={wall / ops * 1e9:.2f}{extra} rss_kb={peak_kb()}")
+
+
+args = sys.argv[1:]
+if "uvloop" in args:
+    args.remove("uvloop")
+    import uvloop
+    uvloop.install()
+asyncio.run(main(args[0], float(args[1]) if len(args) > 1 else 1))

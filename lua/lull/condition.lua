@@ -1,0 +1,123 @@
+-- Conditions. After asyncio.Condition as of 3.14: a waiter that was notified and is then
+-- cancelled passes the notification on.
+local check = require "lull.check"
+local core = require "lull.core"
+local errors = require "lull.errors"
+
+local async, await = core.async, core.await
+
+---@class lull.Condition
+local Condition = {__name = "lull condition"}
+Condition.__index = Condition
+
+--- Acquires the condition's lock; the result releases it when closed.
+---@async
+function Condition:acquire() return self.lock:acquire() end
+
+--- Releases the condition's lock.
+function Condition:release() self.lock:release() end
+
+--- Whether the condition's lock is held.
+---@return boolean
+function Condition:locked() return self.lock:locked() end
+
+local function check_locked(self, name)
+  if not self.lock:locked() then error(("%s: the lock is not acquired"):format(name), 3) end
+end
+
+-- Acquires the lock whatever happens; gives the cancellation that came meanwhile.
+local function reacquire(self)
+  local cancellation
+  while true do
+    local ok, err = pcall(await, self.lock:acquire())
+    if ok then return cancellation end
+    if not errors.is_error(err, errors.CancelledError) then error(err, 0) end
+    cancellation = err
+  end
+end
+
+local function remove(waiters, waiter)
+  for i, other in ipairs(waiters) do
+    if other == waiter then
+      table.remove(waiters, i)
+      return
+    end
+  end
+end
+
+local wait = async(function(self)
+  check_locked(self, "wait")
+  local waiter = core.future()
+  self.waiters[#self.waiters + 1] = waiter
+  self.lock:release()
+  local ok, err = pcall(await, waiter)
+  remove(self.waiters, waiter)
+  local cancellation = reacquire(self)
+  if ok and cancellation == nil then return true end
+  local notified = waiter:done() and not waiter:cancelled()
+  if notified then self:notify(1) end
+  error(cancellation == nil and err or cancellation, 0)
+end, "condition:wait")
+
+--- Gives the lock back, waits to be notified, and takes the lock again.
+---@async
+---@return true
+function Condition:wait() return wait(self) end
+
+local wait_for = async(function(self, predicate)
+  local result = predicate()
+  while not result do
+    await(wait(self))
+    result = predicate()
+  end
+  return result
+end, "condition:wait_for")
+
+--- Waits until a predicate, called with the lock held, gives a true value; gives that value.
+---@async
+---@param predicate fun(): any
+function Condition:wait_for(predicate)
+  check.type(1, "wait_for", predicate, "function")
+  return wait_for(self, predicate)
+end
+
+--- Wakes waiters, one if n is left out. The lock must be held.
+---@param n integer?
+function Condition:notify(n)
+  check.type(1, "notify", n, "number", true)
+  check_locked(self, "notify")
+  local left = n or 1
+  for _, waiter in ipairs(self.waiters) do
+    if left <= 0 then break end
+    if not waiter:done() then
+      waiter:set_result()
+      left = left - 1
+    end
+  end
+end
+
+--- Wakes all waiters. The lock must be held.
+function Condition:notify_all()
+  check_locked(self, "notify_all")
+  self:notify(#self.waiters)
+end
+
+function Condition:__tostring()
+  return ("condition (%s, %d waiters)"):format(self:locked() and "locked" or "unlocked",
+    #self.waiters)
+end
+
+local function is_lock(value)
+  return type(value) == "userdata" and tostring(value):match("^lock ") ~= nil
+end
+
+--- Makes a condition on a lock, a new one if it is left out.
+---@return lull.Condition
+local function condition(lock)
+  if lock ~= nil and not is_lock(lock) then
+    check.fail(1, "condition", ("lock expected, got %s"):format(type(lock)))
+  end
+  return setmetatable({lock = lock or core.lock(), waiters = {}}, Condition)
+end
+
+return condition

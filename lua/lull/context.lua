@@ -1,0 +1,41 @@
+-- Context variables. After contextvars: a new task starts with its creator's values; what it
+-- sets then is its own. A context is a table that is never changed once a task shares it.
+local check = require "lull.check"
+local core = require "lull.core"
+
+---@class lull.ContextVar
+local ContextVar = {__name = "lull context variable"}
+ContextVar.__index = ContextVar
+
+local unset = {}
+
+--- The value in the running task, or the default.
+function ContextVar:get()
+  local context = core.get_context()
+  local value = context and context[self]
+  if value == nil then return self.default end
+  if value == unset then return nil end
+  return value
+end
+
+--- Sets the value for the running task and the tasks it will create.
+function ContextVar:set(value)
+  local copy = {}
+  for key, other in pairs(core.get_context() or copy) do copy[key] = other end
+  if value == nil then value = unset end
+  copy[self] = value
+  core.set_context(copy)
+end
+
+function ContextVar:__tostring() return ("context variable '%s'"):format(self.name) end
+
+--- Makes a context variable.
+---@param name string
+---@param default any
+---@return lull.ContextVar
+local function context_var(name, default)
+  check.type(1, "context_var", name, "string")
+  return setmetatable({name = name, default = default}, ContextVar)
+end
+
+return context_var

@@ -1,0 +1,104 @@
+-- The error classes. A class is a table that makes errors when called and is their metatable;
+-- `parent` leads up to lull.Error.
+local core = require "lull.core"
+
+---@class lull.Error
+---@field name string the class's name
+---@field message any what went wrong
+---@field traceback string? where, when it ended a task
+---@field cause any? the error this one took the place of
+local Error = {name = "Error"}
+Error.__index = Error
+Error.__name = "lull.Error"
+
+local function to_string(self)
+  local message = self.message
+  if message == nil then return self.name end
+  return self.name .. ": " .. tostring(message)
+end
+
+Error.__tostring = to_string
+
+local function new_error(class, message, fields)
+  local err = {message = message}
+  if type(fields) == "table" then
+    for key, value in pairs(fields) do err[key] = value end
+  end
+  return setmetatable(err, class)
+end
+
+setmetatable(Error, {__call = new_error})
+
+--- Makes a class of errors: `local ParseError = lull.Error:extend("ParseError")`, then
+--- `error(ParseError("bad token", {line = 3}))`. The second argument's fields become the error's.
+---@param name string
+---@return lull.Error class
+function Error:extend(name)
+  if type(name) ~= "string" then
+    error("bad argument #1 to 'extend' (string expected, got " .. type(name) .. ")", 2)
+  end
+  local class = {name = name, parent = self, __tostring = to_string, __name = name}
+  class.__index = class
+  return setmetatable(class, {__index = self, __call = new_error})
+end
+
+local M = {Error = Error}
+for _, name in ipairs {"CancelledError", "TimeoutError", "InvalidStateError", "QueueEmpty", "QueueFull",
+                       "QueueShutDown", "BrokenBarrierError", "DeadlockError", "ExceptionGroup",
+                       "OSError"} do
+  M[name] = Error:extend(name)
+end
+M.ConnectionError = M.OSError:extend("ConnectionError")
+M.DNSError = M.OSError:extend("DNSError")
+
+local function group_to_string(self)
+  local lines = {("%s: %s (%d errors)"):format(self.name, tostring(self.message), #self.errors)}
+  for _, err in ipairs(self.errors) do
+    lines[#lines + 1] = "  " .. tostring(err):gsub("\n", "\n  ")
+  end
+  return table.concat(lines, "\n")
+end
+
+M.ExceptionGroup.__tostring = group_to_string
+setmetatable(M.ExceptionGroup, {
+  __index = Error,
+  __call = function(class, message, errors)
+    return new_error(class, message, {errors = errors or {}})
+  end,
+})
+
+-- Walks up from a value's metatable; a foreign metatable, or one that is hidden, ends the walk.
+local function is_instance(err, class)
+  if type(err) ~= "table" then return false end
+  local meta = getmetatable(err)
+  while type(meta) == "table" do
+    if rawequal(meta, class) then return true end
+    meta = rawget(meta, "parent")
+  end
+  return false
+end
+
+--- Whether a value, any value whatever, is an error of a class, or a group that holds one.
+---@param err any
+---@param class lull.Error? lull.Error if left out
+---@return boolean
+function M.is_error(err, class)
+  class = class or Error
+  if type(class) ~= "table" or not rawget(class, "__tostring") then
+    error("bad argument #2 to 'is_error' (error class expected, got " .. type(class) .. ")", 2)
+  end
+  if is_instance(err, class) then return true end
+  if not is_instance(err, M.ExceptionGroup) then return false end
+  local errors = rawget(err, "errors")
+  if type(errors) ~= "table" then return false end
+  for _, inner in ipairs(errors) do
+    if M.is_error(inner, class) then return true end
+  end
+  return false
+end
+
+-- The order of the enumeration in internal.h.
+core.set_errors {M.CancelledError, M.TimeoutError, M.InvalidStateError, M.QueueEmpty, M.QueueFull,
+                 M.QueueShutDown, M.DeadlockError, Error}
+
+return M

@@ -1,0 +1,127 @@
+-- The loop object, run, and the debug mode's pcall.
+local check = require "lull.check"
+local core = require "lull.core"
+
+local await = core.await
+local plain_pcall, plain_xpcall = pcall, xpcall
+
+---@class lull.Loop
+local Loop = {__name = "lull loop"}
+Loop.__index = Loop
+for name, method in pairs(core.loop_methods) do Loop[name] = method end
+
+local M = {}
+
+--- The loop's clock: monotonic seconds.
+function Loop:time() return core.now() end
+
+--- Whether the loop is running: always so inside a task.
+function Loop:is_running()
+  local running = core.status()
+  return running
+end
+
+--- Whether the loop was closed.
+function Loop:is_closed()
+  local _, closed = core.status()
+  return closed
+end
+
+local function check_open()
+  local _, closed = core.status()
+  if closed then error("the loop is closed", 3) end
+end
+
+-- In the main task, which stands for the code outside the loop, running is awaiting.
+local function check_may_run(name)
+  local _, _, in_main, in_task = core.status()
+  if in_task and not in_main then
+    error(("%s can be called in the main task only: the loop is running already (use await)")
+      :format(name), 3)
+  end
+  return in_main
+end
+
+--- Runs the loop until something is done; gives its results. In the main task of a script: await.
+function Loop:run_until_complete(awaitable)
+  check.awaitable(1, "run_until_complete", awaitable)
+  check_open()
+  if check_may_run("run_until_complete") then return await(awaitable) end
+  return core.drive(awaitable)
+end
+
+local stopped -- what run_forever waits for in the main task
+
+--- Runs the loop until stop is called.
+function Loop:run_forever()
+  check_open()
+  if not check_may_run("run_forever") then return core.drive_forever() end
+  stopped = core.future()
+  local future = stopped
+  local ok, err = plain_pcall(await, future)
+  stopped = nil
+  if not ok then error(err, 0) end
+end
+
+--- Ends run_forever.
+function Loop:stop()
+  if not stopped then return core.stop() end
+  if not stopped:done() then stopped:set_result() end
+end
+
+--- Closes the loop: nothing can be scheduled any more.
+function Loop:close()
+  local running, closed, in_main = core.status()
+  if closed then return end
+  if running and not in_main then error("a running loop cannot be closed", 2) end
+  core.close_loop()
+end
+
+function Loop:__tostring()
+  return ("loop (running=%s closed=%s)"):format(self:is_running(), self:is_closed())
+end
+
+local loop = setmetatable({}, Loop)
+
+--- The loop. Does not run while a script that is not a task asks.
+---@return lull.Loop
+function M.loop() return loop end
+
+-- Notes a CancelledError that was caught, in case the task awaits again.
+local function note(ok, ...)
+  if not ok then core.mark_swallowed((...)) end
+  return ok, ...
+end
+
+local function set_debug(on)
+  core.configure(on)
+  if on then
+    function _G.pcall(...) return note(plain_pcall(...)) end
+    function _G.xpcall(...) return note(plain_xpcall(...)) end
+  else
+    _G.pcall, _G.xpcall = plain_pcall, plain_xpcall
+  end
+end
+
+if core.configure() then set_debug(true) end
+
+--- Runs something to its end, then cancels the tasks that are left and lets them unwind; gives
+--- its results, or raises its error. In the main task of a script it is await. After asyncio.run.
+---@param awaitable any
+---@param options {debug: boolean?, clock: string?}? clock: "virtual" or "real"
+function M.run(awaitable, options)
+  check.awaitable(1, "run", awaitable)
+  options = check.options(2, "run", options, {debug = true, clock = true})
+  local clock = options.clock
+  if clock ~= nil and clock ~= "virtual" and clock ~= "real" then
+    check.fail(2, "run", "option 'clock' must be \"virtual\" or \"real\"")
+  end
+  check_open()
+  local in_main = check_may_run("run")
+  if clock == "virtual" then core.configure(nil, true) end
+  if options.debug ~= nil then set_debug(options.debug) end
+  if in_main then return await(awaitable) end
+  return core.drive(awaitable, true)
+end
+
+return M

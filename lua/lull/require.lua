@@ -1,0 +1,58 @@
+-- A require through which modules can await while they load. Of tasks that require a module at
+-- the same time one loads it and the others wait. Otherwise as Lua's own.
+local core = require "lull.core"
+
+local package = package
+local loaded = package.loaded
+local loading = {} -- name -> {task=, done=future}
+
+local function find_loader(name)
+  local searchers = package.searchers
+  if type(searchers) ~= "table" then error("'package.searchers' must be a table", 3) end
+  local reasons = {}
+  for i = 1, math.huge do
+    local searcher = rawget(searchers, i)
+    if searcher == nil then
+      error(("module '%s' not found:%s"):format(name, table.concat(reasons)), 3)
+    end
+    local loader, data = searcher(name)
+    if type(loader) == "function" then return loader, data end
+    if type(loader) == "string" then reasons[#reasons + 1] = "\n\t" .. loader:gsub("^\n\t", "") end
+  end
+end
+
+local function load(name, loader, data)
+  local value = loader(name, data)
+  if value ~= nil then loaded[name] = value end
+  if loaded[name] == nil then loaded[name] = true end
+  return loaded[name], data
+end
+
+-- Lets the others know, however the loading ends.
+local Loading = {__close = function(self)
+  loading[self.name] = nil
+  self.done:set_result()
+end}
+
+local function require_module(name)
+  if type(name) ~= "string" and type(name) ~= "number" then
+    error(("bad argument #1 to 'require' (string expected, got %s)")
+      :format(name == nil and "no value" or type(name)), 2)
+  end
+  name = tostring(name)
+  local task = core.current_task()
+  while true do
+    local module = loaded[name]
+    if module then return module end
+    local other = loading[name]
+    if not other or other.task == task or not task then break end
+    core.await(other.done)
+  end
+  local loader, data = find_loader(name)
+  if not task or loading[name] then return load(name, loader, data) end
+  local mine <close> = setmetatable({name = name, task = task, done = core.future()}, Loading)
+  loading[name] = mine
+  return load(name, loader, data)
+end
+
+return require_module

@@ -1,0 +1,122 @@
+-- Task groups: no child outlives the scope. After asyncio.TaskGroup.
+local core = require "lull.core"
+local errors = require "lull.errors"
+
+local await, is_error, CancelledError = core.await, errors.is_error, errors.CancelledError
+
+---@class lull.TaskGroup
+local TaskGroup = {__name = "lull task group"}
+TaskGroup.__index = TaskGroup
+
+--- Starts a coroutine object, or a function, as a child. Options as for lull.create_task.
+---@return userdata task
+function TaskGroup:create_task(awaitable, options)
+  if self.closed or self.exiting and next(self.tasks) == nil then
+    core.close_coroutine(awaitable)
+    error("the task group was left already", 2)
+  end
+  if self.aborting then
+    core.close_coroutine(awaitable)
+    error("the task group is being cancelled", 2)
+  end
+  local task = core.create_task(awaitable, options)
+  self.tasks[task] = true
+  task:add_done_callback(self.on_done)
+  return task
+end
+
+--- Cancels the children there are; the body goes on, and may start others.
+function TaskGroup:cancel()
+  for task in pairs(self.tasks) do task:cancel() end
+end
+
+function TaskGroup:abort()
+  self.aborting = true
+  self:cancel()
+end
+
+local function on_done(self, task)
+  self.tasks[task] = nil
+  if self.completed and next(self.tasks) == nil and not self.completed:done() then
+    self.completed:set_result()
+  end
+  if task:cancelled() or not core.has_failed(task) then return end
+  local err = task:exception()
+  self.errors[#self.errors + 1] = err == nil and "nil" or err
+  core.adopt_traceback(task, self.parent)
+  if self.parent:done() then
+    core.report("a task of a group failed after the group's task had ended", err, task)
+  elseif not self.aborting and not self.parent_cancelled then
+    self:abort()
+    self.parent_cancelled = true
+    self.parent:cancel()
+  end
+end
+
+-- Waits for the children; gives the cancellation that came meanwhile, if it is the first sign
+-- of trouble.
+local function join(self)
+  local cancellation
+  while next(self.tasks) ~= nil do
+    self.completed = core.future()
+    local ok, err = pcall(await, self.completed)
+    if not ok and not self.aborting then
+      cancellation = err
+      self:abort()
+    end
+  end
+  self.completed = nil
+  return cancellation
+end
+
+function TaskGroup:__close(err)
+  if self.closed then return end
+  self.exiting = true
+  local cancellation = err ~= nil and is_error(err, CancelledError) and err or nil
+  if err ~= nil and not self.aborting then self:abort() end
+  cancellation = join(self) or cancellation
+  self.closed = true
+  local parent, failures = self.parent, self.errors
+  if self.parent_cancelled and parent:uncancel() == 0 then cancellation = nil end
+  if #failures == 0 then
+    if cancellation ~= nil and cancellation ~= err then error(cancellation, 0) end
+    return
+  end
+  if err ~= nil and not is_error(err, CancelledError) then failures[#failures + 1] = err end
+  if parent:cancelling() > 0 then
+    parent:uncancel()
+    parent:cancel()
+  end
+  if #failures == 1 then error(failures[1], 0) end
+  error(errors.ExceptionGroup("tasks of a group failed", failures), 0)
+end
+
+function TaskGroup:__tostring()
+  local n = 0
+  for _ in pairs(self.tasks) do n = n + 1 end
+  return ("task group (%d tasks)"):format(n)
+end
+
+--- Makes a group: `do local tg <close> = lull.task_group() tg:create_task(f()) end`. Leaving the
+--- block waits for the children. When one fails the others, and the body, are cancelled, and
+--- leaving the block raises its error; of several, one ExceptionGroup.
+---@return lull.TaskGroup
+local function task_group()
+  local parent = core.current_task()
+  if not parent then error("a task group needs a running task", 2) end
+  local self = setmetatable({
+    parent = parent,
+    tasks = {},
+    errors = {},
+    aborting = false,
+    exiting = false,
+    closed = false,
+    parent_cancelled = false,
+    completed = nil,
+    on_done = false,
+  }, TaskGroup)
+  self.on_done = function(task) on_done(self, task) end
+  return self
+end
+
+return task_group

@@ -1,0 +1,72 @@
+-- wait_for and move_on_after: timeout scopes around one awaitable.
+local check = require "lull.check"
+local core = require "lull.core"
+local errors = require "lull.errors"
+
+local await, timeout = core.await, core.timeout
+
+local M = {}
+
+-- The time was up before the work could begin.
+local function give_up(awaitable)
+  core.close_coroutine(awaitable)
+  if type(awaitable) == "userdata" and awaitable.cancel then
+    if awaitable:done() then return await(awaitable) end
+    awaitable:cancel()
+    pcall(await, awaitable)
+    if not awaitable:cancelled() then return await(awaitable) end
+  end
+  error(errors.TimeoutError("the time is up"), 0)
+end
+
+local wait_for = core.async(function(awaitable, seconds)
+  if seconds == nil then return await(awaitable) end
+  if seconds <= 0 then return give_up(awaitable) end
+  local _ <close> = timeout(seconds)
+  return await(awaitable)
+end, "wait_for")
+
+--- Awaits something for so many seconds at most; nil means no limit, zero or less does not start
+--- the work. A task that is not done in time is cancelled, and waited for.
+--- After asyncio.wait_for.
+---@async
+---@param awaitable any
+---@param seconds number?
+---@return any ... the awaitable's results; raises TimeoutError when the time is up
+function M.wait_for(awaitable, seconds)
+  check.awaitable(1, "wait_for", awaitable)
+  check.seconds(2, "wait_for", seconds, true)
+  return wait_for(awaitable, seconds)
+end
+
+-- Whether the scope's own TimeoutError ended it, rather than some other error of that class.
+local function run_scope(scope, f, ...)
+  local _ <close> = scope
+  return await(core.async(f)(...))
+end
+
+local function finish(scope, ok, ...)
+  if ok then return true, ... end
+  if scope:converted() then return false end
+  error((...), 0)
+end
+
+local move_on_after = core.async(function(seconds, f, ...)
+  local scope = timeout(seconds)
+  return finish(scope, pcall(run_scope, scope, f, ...))
+end, "move_on_after")
+
+--- Runs a function, as a coroutine, for so many seconds at most. Does not raise when the time is
+--- up. After Trio's move_on_after.
+---@async
+---@param seconds number?
+---@param f function called with the arguments that follow; an async function's result is awaited
+---@return boolean finished
+---@return any ... the function's results
+function M.move_on_after(seconds, f, ...)
+  check.seconds(1, "move_on_after", seconds, true)
+  check.type(2, "move_on_after", f, "function")
+  return move_on_after(seconds, f, ...)
+end
+
+return M

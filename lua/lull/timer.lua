@@ -1,0 +1,76 @@
+-- lull.timer: how long something takes, said in words. After codetiming's Timer.
+local check = require "lull.check"
+local core = require "lull.core"
+local errors = require "lull.errors"
+
+local M = {}
+
+--- Raised when a timer is started twice, or stopped and not running.
+M.TimerError = errors.Error:extend("TimerError")
+
+---@class lull.Timer
+---@field name string?
+---@field last number? seconds, once stopped
+local Timer = {__name = "lull timer"}
+Timer.__index = Timer
+
+--- Starts the timer; gives the timer, so that `local t <close> = timer.new{...}:start()` works.
+function Timer:start()
+  if self.started then
+    error(M.TimerError("the timer is running: use :stop() first"), 0)
+  end
+  self.started = core.now()
+  return self
+end
+
+-- Puts values in the places of a text: {} and {:.1f} stand for the seconds, {name}, {seconds:.2f},
+-- {milliseconds:.0f} and {minutes:.1f} for what they say.
+local function fill(text, seconds, name)
+  local values = {
+    [""] = seconds,
+    name = name or "",
+    seconds = seconds,
+    milliseconds = seconds * 1e3,
+    minutes = seconds / 60,
+  }
+  return (text:gsub("{([%a]*):?([^{}]*)}", function(key, spec)
+    local value = values[key]
+    if value == nil then return nil end
+    if spec == "" then return tostring(value) end
+    return ("%" .. spec):format(value)
+  end))
+end
+
+--- Stops the timer, prints its text and gives the seconds.
+---@return number
+function Timer:stop()
+  if not self.started then
+    error(M.TimerError("the timer is not running: use :start() first"), 0)
+  end
+  self.last = core.now() - self.started
+  self.started = nil
+  if self.text then print(fill(self.text, self.last, self.name)) end
+  return self.last
+end
+
+function Timer:__close()
+  if self.started then self:stop() end
+end
+
+--- Makes a timer. `text` is what stop prints, false for nothing.
+---@param options {text: string|false?, name: string?}?
+---@return lull.Timer
+function M.new(options)
+  options = check.options(1, "new", options, {text = true, name = true})
+  local text = options.text
+  if text == nil then text = "Elapsed time: {:.1f} seconds" end
+  if text ~= false and type(text) ~= "string" then
+    check.fail(1, "new", "option 'text' must be a string or false")
+  end
+  if options.name ~= nil and type(options.name) ~= "string" then
+    check.fail(1, "new", "option 'name' must be a string")
+  end
+  return setmetatable({text = text, name = options.name, started = nil, last = nil}, Timer)
+end
+
+return M

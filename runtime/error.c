@@ -1,0 +1,375 @@
+/* Errors that C raises, tracebacks that go on through the tasks that awaited, and warnings. The
+ * error classes themselves are Lua's (lull/errors.lua) and are handed to set_errors. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* ---- errors ---- */
+
+/* Pushes one of the error classes; loads them when they are needed first. */
+static void push_class(lua_State *L, lull_t *rt, int error) {
+  if (lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.errors) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lull__require(L, "lull.errors");
+    lua_pop(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.errors);
+  }
+  lua_rawgeti(L, -1, error);
+  lua_replace(L, -2);
+}
+
+/* Pushes a new error of a class, with a message. */
+void lull__push_error(lua_State *L, lull_t *rt, int error, const char *message) {
+  luaL_checkstack(L, 8, NULL);
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  push_class(L, rt, error);
+  lua_setmetatable(L, -2);
+}
+
+int lull__raise(lua_State *L, lull_t *rt, int error, const char *message) {
+  lull__push_error(L, rt, error, message);
+  return lua_error(L);
+}
+
+/* Pushes a CancelledError whose message is the value at index, if that is not nil. */
+void lull__push_cancelled(lua_State *L, lull_t *rt, int message) {
+  lull__push_error(L, rt, LULL_CANCELLED_ERROR, "the task was cancelled");
+  if (lua_isnil(L, message)) return;
+  lua_pushvalue(L, message);
+  lua_setfield(L, -2, "message");
+}
+
+/* Whether the value at index is an error of a class, or of one made from it. */
+int lull__is_error(lua_State *L, lull_t *rt, int index, int error) {
+  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return 0;
+  luaL_checkstack(L, 4, NULL);
+  push_class(L, rt, error);
+  int found = lua_rawequal(L, -1, -2);
+  while (!found) {
+    lua_pushliteral(L, "parent");
+    if (lua_rawget(L, -3) != LUA_TTABLE) {
+      lua_pop(L, 1);
+      break;
+    }
+    lua_replace(L, -3);
+    found = lua_rawequal(L, -1, -2);
+  }
+  lua_pop(L, 2);
+  return found;
+}
+
+int lull__is_cancelled(lua_State *L, lull_t *rt, int index) {
+  return lull__is_error(L, rt, index, LULL_CANCELLED_ERROR);
+}
+
+/* Raises an argument error unless an option's name is a known one. */
+void lull__check_option(lua_State *L, int index, const char *name, const char *const known[]) {
+  for (int i = 0; known[i] != NULL; i++)
+    if (strcmp(name, known[i]) == 0) return;
+  luaL_argerror(L, index, lua_pushfstring(L, "unknown option '%s'", name));
+}
+
+/* The same for each name in the table of options at index, which may be nil. */
+void lull__check_options(lua_State *L, int index, const char *const known[]) {
+  if (lua_isnoneornil(L, index)) return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    lull__check_option(L, index, luaL_tolstring(L, -1, NULL), known);
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- tracebacks ---- */
+
+/* Pops a function and pushes where it was defined, such as app.lua:3. */
+void lull__push_place(lua_State *L) {
+  lua_Debug ar;
+  if (!lua_isfunction(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "?");
+    return;
+  }
+  lua_getinfo(L, ">S", &ar);
+  if (ar.linedefined > 0)
+    lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+  else
+    lua_pushstring(L, ar.short_src);
+}
+
+static void add_frame(luaL_Buffer *buffer, lua_State *L, const lua_Debug *ar) {
+  if (ar->currentline > 0)
+    lua_pushfstring(L, "\n\t%s:%d: in ", ar->short_src, ar->currentline);
+  else
+    lua_pushfstring(L, "\n\t%s: in ", ar->short_src);
+  luaL_addvalue(buffer);
+  if (*ar->what == 'm')
+    lua_pushliteral(L, "main chunk");
+  else if (ar->name != NULL)
+    lua_pushfstring(L, "%s '%s'", *ar->namewhat ? ar->namewhat : "function", ar->name);
+  else if (*ar->what != 'C')
+    lua_pushfstring(L, "function <%s:%d>", ar->short_src, ar->linedefined);
+  else
+    lua_pushliteral(L, "?");
+  luaL_addvalue(buffer);
+}
+
+enum { FRAMES = 22, FIRST = 10, LAST = 11 };
+
+static int count_levels(lua_State *from) {
+  lua_Debug ar;
+  int low = 0, high = 1;
+  while (lua_getstack(from, high, &ar)) high *= 2;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (lua_getstack(from, middle, &ar))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Adds the frames of a thread, without those of C functions that have no name to tell. */
+static void add_frames(luaL_Buffer *buffer, lua_State *L, lua_State *from, int level) {
+  lua_Debug ar;
+  int levels = count_levels(from);
+  for (; level < levels && lua_getstack(from, level, &ar); level++) {
+    if (levels > FRAMES && level == FIRST) {
+      lua_pushfstring(L, "\n\t... (%d frames left out)", levels - FIRST - LAST);
+      luaL_addvalue(buffer);
+      level = levels - LAST;
+      lua_getstack(from, level, &ar);
+    }
+    lua_getinfo(from, "Slnt", &ar);
+    int internal = *ar.what == 'C' || strncmp(ar.source, "=lull/", 6) == 0;
+    if (!internal) add_frame(buffer, L, &ar);
+  }
+}
+
+/* Pushes the frames of a thread, from a level on, each on a line of its own. */
+void lull__push_traceback(lua_State *L, lua_State *from, int level) {
+  luaL_checkstack(L, 10, NULL);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  add_frames(&buffer, L, from, level);
+  luaL_pushresult(&buffer);
+}
+
+/* The innermost coroutine that a suspended task runs: one resumed from its own thread may be
+ * what awaits. lull's coroutine functions keep it in their first slot. */
+static lua_State *innermost(lua_State *thread) {
+  for (;;) {
+    lua_Debug ar;
+    if (!lua_getstack(thread, 0, &ar) || lua_getlocal(thread, &ar, 1) == NULL) return thread;
+    lua_State *inner = lua_tothread(thread, -1);
+    lua_pop(thread, 1);
+    if (inner == NULL || !lull__is_awaiting(inner)) return thread;
+    thread = inner;
+  }
+}
+
+/* Pushes where a task is: the frames of its thread; of one not started, its function. */
+void lull__push_task_traceback(lua_State *L, lull_task *task) {
+  luaL_checkstack(L, 10, NULL);
+  if (task->thread == NULL) {
+    lua_pushliteral(L, "\n\t(not started, or running)");
+    return;
+  }
+  int top = lua_gettop(L);
+  lua_State *inner = innermost(task->thread);
+  lull__push_traceback(L, inner, 0);
+  if (inner != task->thread) {
+    lull__push_traceback(L, task->thread, 0);
+    lua_concat(L, lua_gettop(L) - top);
+  }
+}
+
+/* Pushes the line of Lua where a suspended task waits. */
+void lull__push_where(lua_State *L, lull_task *task) {
+  lua_Debug ar;
+  lua_State *thread = task->thread ? innermost(task->thread) : NULL;
+  for (int level = 0; thread != NULL && lua_getstack(thread, level, &ar); level++) {
+    lua_getinfo(thread, "Sl", &ar);
+    if (ar.currentline <= 0 || strncmp(ar.source, "=lull/", 6) == 0) continue;
+    lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+    return;
+  }
+  lua_pushliteral(L, "?");
+}
+
+/* An error that another task failed with is about to be raised here again: should it end this
+ * task as well, its traceback goes on from there. Indices of the value and the traceback. */
+void lull__note_rethrown(lua_State *L, lull_t *rt, int value, int traceback) {
+  value = lua_absindex(L, value);
+  traceback = lua_absindex(L, traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.rethrown);
+  lua_pushvalue(L, value);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, traceback);
+  lua_rawseti(L, -2, 2);
+  lua_pop(L, 1);
+}
+
+/* Prefixes the traceback on top with that of the task the error at index came from. */
+static void continue_traceback(lua_State *L, lull_t *rt, int error) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.rethrown);
+  lua_rawgeti(L, -1, 1);
+  int same = !lua_isnil(L, -1) && lua_rawequal(L, -1, error);
+  lua_rawgeti(L, -2, 2);
+  lua_replace(L, -3);
+  lua_pop(L, 1); /* own traceback, inner traceback */
+  if (same && lua_isstring(L, -1)) {
+    lull__push_anchored(L, rt, rt->current->anchor);
+    lull__push_task_name(L, rt->current, -1);
+    lua_replace(L, -2);
+    lua_pushfstring(L, "%s\n  awaited by task '%s':%s", lua_tostring(L, -2), lua_tostring(L, -1),
+                    lua_tostring(L, -3));
+    lua_replace(L, -4);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* Runs where an error ends a task's body, its frames still there: keeps the traceback. */
+int lull__message_handler(lua_State *L) {
+  lull_t *rt = lull__from_state(L);
+  if (rt == NULL || rt->current == NULL || lull__is_cancelled(L, rt, 1)) return 1;
+  lua_settop(L, 1);
+  lull__push_traceback(L, L, 1);
+  continue_traceback(L, rt, 1);
+  if (lull__is_error(L, rt, 1, LULL_BASE_ERROR)) {
+    lua_pushvalue(L, 2);
+    lua_setfield(L, 1, "traceback");
+  }
+  lull__push_anchored(L, rt, rt->current->anchor);
+  lua_pushvalue(L, 2);
+  lull__set_extra(L, 3, LULL_X_TRACEBACK);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int describe(lua_State *L) {
+  lua_settop(L, 1);
+  if (lua_type(L, 1) == LUA_TSTRING || lua_type(L, 1) == LUA_TNUMBER)
+    lua_tostring(L, 1);
+  else if (luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL)
+    luaL_tolstring(L, 1, NULL);
+  else
+    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  return 1;
+}
+
+/* Pushes what to tell of the error at index `value`, whose traceback is at another. */
+void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback) {
+  (void)rt;
+  luaL_checkstack(L, 10, NULL);
+  lua_pushcfunction(L, describe);
+  lua_pushvalue(L, value);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "(error object whose __tostring fails)");
+  }
+  if (lua_isstring(L, traceback)) {
+    lua_pushfstring(L, "%s\nstack traceback:%s", lua_tostring(L, -1),
+                    lua_tostring(L, traceback));
+    lua_replace(L, -2);
+  }
+}
+
+/* ---- warnings ---- */
+
+/* Gives the string on top of the stack to whoever listens, and pops it. */
+void lull__warn_top(lua_State *L, lull_t *rt) {
+  const char *text = lua_tostring(L, -1);
+  if (rt->warn != NULL) {
+    rt->warn(rt->warn_data, text);
+  } else {
+    fflush(stdout);
+    fprintf(stderr, "lull: warning: %s\n", text);
+  }
+  lua_pop(L, 1);
+}
+
+void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lull__warn_top(L, rt);
+}
+
+/* Debug mode: a task goes on after a plain pcall has caught its CancelledError. */
+void lull__warn_swallowed(lua_State *L, lull_t *rt, lull_task *task) {
+  task->f.o.flags &= (uint8_t)~LULL_SWALLOWED;
+  luaL_checkstack(L, 10, NULL);
+  lull__push_anchored(L, rt, task->anchor);
+  lull__push_task_name(L, task, -1);
+  lull__push_traceback(L, L, 1);
+  lua_pushfstring(L, "task '%s' caught CancelledError with pcall and awaits again "
+                  "(lull.try lets it through)%s", lua_tostring(L, -2), lua_tostring(L, -1));
+  lull__warn_top(L, rt);
+  lua_pop(L, 3);
+}
+
+/* Pushes the report of a deadlock: every task, and where it waits. */
+void lull__push_deadlock(lua_State *L, lull_t *rt) {
+  luaL_Buffer buffer;
+  luaL_checkstack(L, 16, NULL);
+  luaL_buffinit(L, &buffer);
+  luaL_addstring(&buffer, "deadlock: every task waits and nothing can wake one");
+  for (uint32_t slot = 1; slot <= rt->nanchors; slot++) {
+    lull__push_anchored(L, rt, slot);
+    lull_task *task = (lull_task *)lull__object(L, rt, -1);
+    if (task == NULL || task->f.o.kind != LULL_TASK || task->f.o.state != LULL_PENDING) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lull__push_task_name(L, task, -1);
+    lull__push_where(L, task);
+    lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2),
+                    task->wait ? task->wait->what : "nothing", lua_tostring(L, -1));
+    lua_insert(L, -4);
+    lua_pop(L, 3);
+    luaL_addvalue(&buffer);
+  }
+  luaL_pushresult(&buffer);
+}
+
+/* set_errors{CancelledError, TimeoutError, ...}: in the order of the enumeration. */
+static int set_errors(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.errors);
+  return 0;
+}
+
+static int warn(lua_State *L) {
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lull__warn_top(L, lull__rt(L));
+  return 0;
+}
+
+/* mark_swallowed(err): debug mode's pcall caught err; is it the running task's cancellation? */
+static int mark_swallowed(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  if (rt->current != NULL && lull__is_cancelled(L, rt, 1))
+    rt->current->f.o.flags |= LULL_SWALLOWED;
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"set_errors", set_errors},
+                                     {"warn", warn},
+                                     {"mark_swallowed", mark_swallowed},
+                                     {NULL, NULL}};
+
+void lull__open_error(lua_State *L, lull_t *rt) {
+  lull__setfuncs(L, rt, functions);
+}

@@ -1,0 +1,412 @@
+/* What the files of runtime/ (and of bindings/) share: the runtime, its objects, and the few
+ * operations every waiting thing is built from. Names that cross a file start with lull__.
+ * Functions that take a lua_State use it for scratch: L is whichever thread runs just now. */
+#ifndef LULL_INTERNAL_H
+#define LULL_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <uv.h>
+
+#include "lull.h"
+
+#define lull__container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+/* Lists: circular, doubly linked, through a node inside each element. */
+typedef struct lull_node {
+  struct lull_node *next, *prev;
+} lull_node;
+
+static inline void lull__list_init(lull_node *list) {
+  list->next = list->prev = list;
+}
+
+static inline int lull__list_empty(const lull_node *list) {
+  return list->next == list;
+}
+
+static inline void lull__list_append(lull_node *list, lull_node *node) {
+  node->next = list;
+  node->prev = list->prev;
+  list->prev->next = node;
+  list->prev = node;
+}
+
+static inline void lull__list_remove(lull_node *node) {
+  node->prev->next = node->next;
+  node->next->prev = node->prev;
+}
+
+/* A place in one list: the ready list (fn runs it), or a list of waiters (fn wakes it). */
+typedef struct lull_link lull_link;
+typedef void (*lull_link_fn)(lua_State *L, lull_t *rt, lull_link *link);
+struct lull_link {
+  lull_node node;
+  lull_link_fn fn;
+};
+
+/* A timer in the heap; index is its place there, or LULL_NO_TIMER. */
+#define LULL_NO_TIMER UINT32_MAX
+typedef struct lull_timer lull_timer;
+typedef void (*lull_timer_fn)(lua_State *L, lull_t *rt, lull_timer *timer);
+struct lull_timer {
+  lull_timer_fn fire;
+  uint32_t index;
+};
+
+typedef struct lull_timer_entry {
+  double when;
+  uint64_t seq; /* equal times fire in the order they were set */
+  lull_timer *timer;
+} lull_timer_entry;
+
+typedef struct lull_heap {
+  lull_timer_entry *entries;
+  uint32_t count, capacity;
+  uint64_t seq;
+} lull_heap;
+
+/* Every userdata of lull starts with this. The first kinds are awaitable. */
+typedef enum lull_kind {
+  LULL_TASK, /* a coroutine object too, until it is awaited or scheduled */
+  LULL_FUTURE,
+  LULL_GATHER,
+  LULL_OP, /* a coroutine object whose body is C: sleep, queue:get, ... */
+  LULL_HANDLE,
+  LULL_SCOPE,
+  LULL_QUEUE,
+  LULL_SEMAPHORE,
+  LULL_EVENT,
+  LULL_GUARD,
+  LULL_KINDS
+} lull_kind;
+
+typedef enum lull_status {
+  LULL_LAZY,     /* a coroutine object nobody has awaited */
+  LULL_CONSUMED, /* a coroutine object that was awaited in place */
+  LULL_PENDING,  /* scheduled, or simply not done */
+  LULL_RESULT,
+  LULL_FAILED,
+  LULL_CANCELLED
+} lull_status;
+
+enum { /* flags of objects */
+  LULL_MUST_CANCEL = 1,   /* CancelledError is raised where the task next waits, or wakes */
+  LULL_WAITING = 2,       /* the task is suspended and nothing has woken it */
+  LULL_HAS_CALLBACKS = 4, /* Lua functions to call when it is done */
+  LULL_HAS_EXTRAS = 8,    /* user value 2 is a table: see lull_extra */
+  LULL_PACKED = 16,       /* the result is a table of n values, as table.pack makes it */
+  LULL_LOOKED = 32,       /* somebody has seen the error */
+  LULL_CANCEL_ASKED = 64, /* a gather: cancel() was called on it */
+  LULL_SWALLOWED = 128    /* debug: a plain pcall caught this task's CancelledError */
+};
+
+typedef struct lull_object {
+  uint8_t kind, state, flags, nargs;
+  uint32_t slot; /* a lazy object's place in the table of unawaited ones, 0 for none */
+} lull_object;
+
+/* User values: 1 is the result or error (of a task: first its function, then its thread),
+ * 2 the extras, from 3 on a coroutine object's arguments. */
+typedef struct lull_future {
+  lull_object o;
+  lull_node waiters;
+} lull_future;
+
+enum lull_extra { /* indices in the extras table */
+  LULL_X_NAME = 1,
+  LULL_X_CONTEXT,
+  LULL_X_TRACEBACK,
+  LULL_X_CALLBACKS,
+  LULL_X_MESSAGE, /* what cancel() was given */
+  LULL_X_SENTINEL
+};
+
+typedef struct lull_task lull_task;
+typedef struct lull_gather lull_gather;
+
+/* What a suspended task waits for. cancel takes the task off whatever it is on; undo gives back
+ * what a wake-up brought to a task that is cancelled before it runs. */
+typedef struct lull_wait {
+  const char *what;
+  void (*cancel)(lua_State *L, lull_t *rt, lull_task *task);
+  void (*undo)(lua_State *L, lull_t *rt, lull_task *task);
+} lull_wait;
+
+struct lull_task {
+  lull_future f;
+  lull_link link;        /* in the ready list, or in the list it waits in */
+  lua_State *thread;     /* NULL until it first suspends */
+  const lull_wait *wait; /* kept until the task runs again */
+  void *subject;         /* of the wait */
+  lull_gather *gather;   /* the gather that started it, told when it is done */
+  lull_timer timer;
+  uint32_t anchor; /* its slot in the table of live objects, 0 for none */
+  uint32_t id;
+  uint32_t cancels; /* requests not taken back with uncancel() */
+  uint32_t epoch;   /* of the last cancellation that passed here */
+  uint8_t interrupted; /* woken by a cancellation, not by what it waited for */
+};
+
+struct lull_gather {
+  lull_future f;
+  lull_link link;      /* in the ready list, to complete */
+  lull_gather *queued; /* to be cancelled next */
+  uint32_t anchor;
+  uint32_t count, pending, started, running, limit;
+  uint32_t epoch;
+  uint8_t list, return_exceptions;
+  uint8_t failed; /* 1: a child was cancelled, 2: a child failed */
+  uint8_t completing, starting;
+};
+
+/* Coroutine objects with a C body. start runs in await's frame, the object at index 1, and
+ * returns results or suspends. */
+typedef struct lull_op lull_op;
+typedef int (*lull_op_fn)(lua_State *L, lull_t *rt, lull_op *op);
+typedef struct lull_op_kind {
+  const char *name;
+  lull_op_fn start;
+} lull_op_kind;
+struct lull_op {
+  lull_object o;
+  const lull_op_kind *op;
+  void *subject; /* user value 1 keeps it alive */
+  double number;
+};
+
+/* Coroutine objects nobody has awaited yet: a weak table finds those that were collected, the
+ * places say what they were and where they were made. Strings are interned: see lull__intern. */
+typedef struct lull_place {
+  const char *function; /* NULL: the slot is free */
+  const char *source;
+  int line;
+} lull_place;
+
+typedef struct lull_unawaited {
+  lull_place *places;
+  uint32_t *free;
+  uint32_t count, nfree, capacity;
+  const char *last_source;
+  int collected; /* a collection ended since the last scan */
+} lull_unawaited;
+
+/* References in the registry. */
+typedef struct lull_refs {
+  int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown, metas[LULL_KINDS];
+  int runtime, runner, await, context, handler, callback_traceback;
+} lull_refs;
+
+struct lull {
+  lua_State *L;    /* the thread that drives the loop */
+  lua_State *main; /* the state's main thread */
+  uv_loop_t *loop;
+  struct lull_handles *handles;
+  lull_task *current;
+  lua_State *base;   /* the running task's own thread */
+  lua_State *active; /* the thread of the running task: where an interrupt strikes */
+  lua_State *runner; /* an idle thread, at hand for the next task to start */
+  lull_node ready;
+  uint32_t nready;
+  lull_heap heap;
+  const void *metas[LULL_KINDS]; /* metatables, by address */
+  lull_refs refs;
+  uint32_t *free_anchors;
+  uint32_t nanchors, nfree_anchors, anchors_capacity;
+  uint32_t pooled;
+  lull_unawaited unawaited;
+  lull_gather *to_cancel;
+  uint32_t cancel_epoch;
+  uint32_t last_id;
+  uint32_t live; /* tasks scheduled and not done */
+  int blocked;          /* coroutines resumed since then from where nothing can yield */
+  int depth;     /* awaits nested on the C stack since the running task was resumed */
+  uint8_t suspending;
+  uint8_t step_failed;
+  uint8_t in_turn, driving, draining, stopping, closed, loop_closed;
+  uint8_t out_of_memory;
+  uint8_t owns_loop, owns_state, debug, is_virtual, main_is_script;
+  double virtual_now;
+  uint64_t polled_at; /* hrtime of the last time the loop polled */
+  lull_future *until; /* what the loop is driven for */
+  lull_task *main_task;
+  char *error;          /* what lull_error gives, or NULL */
+  int exit_code;        /* asked for with os.exit(code, true), or -1 */
+  lull_warn_fn warn;
+  void *warn_data;
+  struct lull_memory *memory;
+  volatile int interrupts; /* asked for and not passed on to the main task */
+  int interrupted;         /* one was passed on */
+  volatile uint64_t interrupted_at;
+  lua_State *volatile hooked;
+};
+
+/* Bytecode of lua/lull, embedded when the library is built. */
+typedef struct lull__module {
+  const char *name;
+  const unsigned char *code;
+  size_t size;
+} lull__module;
+extern const lull__module lull__modules[];
+
+enum { LULL_BOUNCE = 2 }; /* a value of suspending: resume at once, on a fresh C stack */
+
+/* The runtime of a C function registered with lull__setfuncs: its first upvalue. */
+static inline lull_t *lull__rt(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* alloc.c */
+struct lull_memory *lull__memory_new(size_t limit);
+int *lull__warn_state(struct lull_memory *memory);
+void lull__memory_free(struct lull_memory *memory);
+void *lull__alloc(void *memory, void *ptr, size_t osize, size_t nsize);
+
+/* object.c: userdata, references, anchors */
+void *lull__new_object(lua_State *L, lull_t *rt, size_t size, int uservalues, lull_kind kind);
+lull_object *lull__object(lua_State *L, lull_t *rt, int index);
+void *lull__check(lua_State *L, lull_t *rt, int index, lull_kind kind);
+const char *lull__kind_name(lull_kind kind);
+void lull__new_meta(lua_State *L, lull_t *rt, lull_kind kind, const luaL_Reg *meta,
+                    const luaL_Reg *methods);
+void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions);
+uint32_t lull__anchor(lua_State *L, lull_t *rt, int index);
+void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot);
+void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
+void lull__extras(lua_State *L, int index);
+void lull__set_extra(lua_State *L, int index, int extra);
+int lull__get_extra(lua_State *L, int index, int extra);
+
+/* op.c */
+lull_op *lull__push_op(lua_State *L, lull_t *rt, const lull_op_kind *kind, int owner, int cache);
+int lull__start_op(lua_State *L, lull_t *rt, lull_op *op);
+void lull__open_op(lua_State *L, lull_t *rt);
+
+/* timer.c: the heap */
+int lull__timer_start(lull_t *rt, lull_timer *timer, double when, lull_timer_fn fire);
+void lull__timer_stop(lull_t *rt, lull_timer *timer);
+double lull__timer_when(const lull_t *rt, const lull_timer *timer);
+
+/* loop.c: the clock, the ready list, turns */
+double lull__now(const lull_t *rt);
+void lull__ready(lull_t *rt, lull_link *link, lull_link_fn fn);
+int lull__loop_init(lull_t *rt);
+void lull__loop_close(lull_t *rt);
+int lull__drive(lua_State *L, lull_t *rt, lull_future *until);
+int lull__drain(lua_State *L, lull_t *rt);
+void lull__wake_loop(lull_t *rt);
+
+/* future.c */
+void lull__future_init(lull_future *future);
+lull_future *lull__new_future(lua_State *L, lull_t *rt);
+lull_future *lull__to_future(lua_State *L, lull_t *rt, int index);
+lull_future *lull__check_future(lua_State *L, lull_t *rt, int index);
+void lull__finish(lua_State *L, lull_t *rt, lull_future *future, int index, lull_status state);
+void lull__set_values(lua_State *L, lull_future *future, int index, int n);
+int lull__push_values(lua_State *L, lull_future *future, int index);
+void lull__look(lua_State *L, lull_future *future, int index);
+void lull__watch_error(lua_State *L, lull_t *rt, lull_future *future, int index);
+int lull__outcome(lua_State *L, lull_t *rt, lull_future *future, int index);
+int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message);
+void lull__cancel_wait(lua_State *L, lull_t *rt, lull_task *task);
+extern const luaL_Reg lull__future_methods[];
+
+/* task.c */
+lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs);
+lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
+int lull__push_call(lua_State *L, lull_task *task, int index);
+void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state);
+void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
+void lull__wake(lull_t *rt, lull_task *task);
+void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error);
+lull_task *lull__require_task(lua_State *L, lull_t *rt);
+int lull__suspend(lua_State *L, lull_t *rt, const lull_wait *wait, void *subject, lua_KFunction k,
+                  lua_KContext ctx);
+void lull__woken(lua_State *L, lull_t *rt);
+void lull__wait_in(lull_task *task, lull_node *list);
+void lull__cancel_listed(lua_State *L, lull_t *rt, lull_task *task);
+void lull__cancel_all(lua_State *L, lull_t *rt, lull_task *except);
+void lull__push_task_name(lua_State *L, lull_task *task, int index);
+
+/* await.c */
+extern const lull_wait lull__future_wait;
+int lull__await(lua_State *L);
+int lull__is_awaitable(lua_State *L, lull_t *rt, int index);
+int lull__already_awaited(lua_State *L, int index);
+int lull__is_awaiting(lua_State *co);
+void lull__push_marker(lua_State *L);
+
+/* gather.c */
+void lull__gather_child_done(lua_State *L, lull_t *rt, lull_gather *gather, lull_future *child,
+                             int index);
+typedef int (*lull_cancel_fn)(lua_State *L, lull_t *rt, lull_future *future, int message);
+int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, int message,
+                                 lull_cancel_fn cancel);
+int lull__push_gathered(lua_State *L, lull_gather *gather, int index);
+
+/* error.c: errors, tracebacks, warnings */
+enum { LULL_CANCELLED_ERROR = 1, LULL_TIMEOUT_ERROR, LULL_STATE_ERROR, LULL_EMPTY_ERROR,
+       LULL_FULL_ERROR, LULL_SHUTDOWN_ERROR, LULL_DEADLOCK_ERROR, LULL_BASE_ERROR };
+void lull__push_error(lua_State *L, lull_t *rt, int error, const char *message);
+int lull__raise(lua_State *L, lull_t *rt, int error, const char *message);
+int lull__is_error(lua_State *L, lull_t *rt, int index, int error);
+int lull__is_cancelled(lua_State *L, lull_t *rt, int index);
+void lull__push_cancelled(lua_State *L, lull_t *rt, int message);
+void lull__push_traceback(lua_State *L, lua_State *from, int level);
+void lull__push_task_traceback(lua_State *L, lull_task *task);
+void lull__push_where(lua_State *L, lull_task *task);
+void lull__push_place(lua_State *L);
+void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...);
+void lull__warn_top(lua_State *L, lull_t *rt);
+int lull__message_handler(lua_State *L);
+void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback);
+void lull__note_rethrown(lua_State *L, lull_t *rt, int value, int traceback);
+void lull__warn_swallowed(lua_State *L, lull_t *rt, lull_task *task);
+void lull__check_option(lua_State *L, int index, const char *name, const char *const known[]);
+void lull__check_options(lua_State *L, int index, const char *const known[]);
+void lull__report_exception(lua_State *L, lull_t *rt, const char *message, int task);
+void lull__push_deadlock(lua_State *L, lull_t *rt);
+
+/* unawaited.c */
+int lull__unawaited_init(lua_State *L, lull_t *rt);
+const char *lull__intern(lua_State *L, lull_t *rt, const char *text);
+void lull__unawaited_add(lua_State *L, lull_t *rt, lull_object *object, const char *function);
+void lull__unawaited_scan(lua_State *L, lull_t *rt, int all);
+void lull__unawaited_free(lull_t *rt);
+static inline void lull__awaited(lull_t *rt, lull_object *object) {
+  if (object->slot == 0) return;
+  rt->unawaited.places[object->slot].function = NULL;
+  rt->unawaited.free[rt->unawaited.nfree++] = object->slot;
+  object->slot = 0;
+}
+
+/* runtime.c */
+lull_t *lull__from_state(lua_State *L);
+int lull__require(lua_State *L, const char *name);
+void lull__set_error(lull_t *rt, const char *message);
+
+/* handle.c */
+void lull__call_soon(lua_State *L, lull_t *rt, int nargs);
+
+/* interrupt.c */
+void lull__interrupt_check(lua_State *L, lull_t *rt);
+void lull__interrupt_move(lull_t *rt, lua_State *L);
+
+/* What each file gives to the module table at the top of the stack. */
+void lull__open_error(lua_State *L, lull_t *rt);
+void lull__open_future(lua_State *L, lull_t *rt);
+void lull__open_task(lua_State *L, lull_t *rt);
+void lull__open_await(lua_State *L, lull_t *rt);
+void lull__open_gather(lua_State *L, lull_t *rt);
+void lull__open_sleep(lua_State *L, lull_t *rt);
+void lull__open_handle(lua_State *L, lull_t *rt);
+void lull__open_scope(lua_State *L, lull_t *rt);
+void lull__open_queue(lua_State *L, lull_t *rt);
+void lull__open_sync(lua_State *L, lull_t *rt);
+void lull__open_coroutine(lua_State *L, lull_t *rt);
+void lull__open_run(lua_State *L, lull_t *rt);
+
+#endif

@@ -1,0 +1,254 @@
+/* The loop: clock, ready list, and turns. A turn fires the timers that are due, then runs what
+ * was ready when it began. Turns run in a uv_prepare callback, so that whoever runs the libuv
+ * loop (lull or its host) drives the tasks. While anything is ready an idle handle keeps the
+ * loop from blocking; otherwise a uv_timer wakes it for the next deadline. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* Between two polls of the loop so many links run, for so long, and then the turn ends. */
+#define POLL_STEPS 64
+#define POLL_NS 200000
+
+/* A deadlock cancels every task; so often may tasks swallow that and wait again. */
+#define MAX_DEADLOCKS 100
+
+struct lull_handles {
+  uv_prepare_t prepare;
+  uv_idle_t idle;
+  uv_timer_t timer;
+  uv_async_t async; /* wakes the loop from a signal handler */
+  int open;
+};
+
+double lull__now(const lull_t *rt) {
+  return rt->is_virtual ? rt->virtual_now : (double)uv_hrtime() / 1e9;
+}
+
+static void on_idle(uv_idle_t *handle) {
+  (void)handle;
+}
+
+/* A handle that has fired keeps the loop alive no longer: the idle handle does, for one turn. */
+static void on_timer(uv_timer_t *handle) {
+  uv_idle_start(&lull__container(handle, struct lull_handles, timer)->idle, on_idle);
+}
+
+static void on_async(uv_async_t *handle) {
+  uv_idle_start(&lull__container(handle, struct lull_handles, async)->idle, on_idle);
+}
+
+/* Appends a link to the ready list; fn runs it in the next turn. */
+void lull__ready(lull_t *rt, lull_link *link, lull_link_fn fn) {
+  link->fn = fn;
+  lull__list_append(&rt->ready, &link->node);
+  if (rt->nready++ == 0 && !rt->in_turn && rt->handles) uv_idle_start(&rt->handles->idle, on_idle);
+}
+
+static void fire_timers(lua_State *L, lull_t *rt) {
+  if (rt->heap.count == 0) return;
+  double now = lull__now(rt);
+  while (rt->heap.count > 0 && rt->heap.entries[0].when <= now) {
+    lull_timer *timer = rt->heap.entries[0].timer;
+    lull__timer_stop(rt, timer);
+    timer->fire(L, rt, timer);
+  }
+}
+
+static uint32_t run_ready(lua_State *L, lull_t *rt) {
+  uint32_t count = rt->nready;
+  for (uint32_t i = 0; i < count; i++) {
+    lull_link *link = lull__container(rt->ready.next, lull_link, node);
+    lull__list_remove(&link->node);
+    rt->nready--;
+    link->fn(L, rt, link);
+  }
+  return count;
+}
+
+/* Whether anything outside, a handle or request that is not ours, may still wake a task. */
+static int outside_alive(lull_t *rt) {
+  uv_unref((uv_handle_t *)&rt->handles->idle);
+  uv_unref((uv_handle_t *)&rt->handles->timer);
+  int alive = uv_loop_alive(rt->loop);
+  uv_ref((uv_handle_t *)&rt->handles->idle);
+  uv_ref((uv_handle_t *)&rt->handles->timer);
+  return alive;
+}
+
+/* The virtual clock jumps when nothing else can happen first. */
+static void advance(lull_t *rt) {
+  if (!rt->is_virtual || rt->nready > 0 || rt->heap.count == 0) return;
+  if (rt->heap.entries[0].when > rt->virtual_now && !outside_alive(rt))
+    rt->virtual_now = rt->heap.entries[0].when;
+}
+
+static int over(const lull_t *rt) {
+  return rt->stopping || rt->exit_code >= 0 || (rt->draining && rt->live == 0) ||
+         (rt->until != NULL && rt->until->o.state != LULL_PENDING);
+}
+
+/* Turns, until the loop should poll again. */
+static int turns(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
+  uint64_t begin = uv_hrtime();
+  uint32_t steps = 0;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  do {
+    fire_timers(L, rt);
+    steps += run_ready(L, rt);
+    if (rt->unawaited.collected) lull__unawaited_scan(L, rt, 0);
+    advance(rt);
+  } while ((rt->nready > 0 || (rt->is_virtual && rt->heap.count > 0)) && !over(rt) &&
+           steps < POLL_STEPS && uv_hrtime() - begin < POLL_NS);
+  return 0;
+}
+
+/* Something in a turn ran out of memory: it is the running task that fails. */
+static int fail_current(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
+  lull_task *task = rt->current;
+  rt->current = NULL;
+  if (task != NULL) lull__abandon(L, rt, task, 2);
+  return 0;
+}
+
+/* Arms what wakes the loop next. */
+static void arm(lull_t *rt) {
+  struct lull_handles *handles = rt->handles;
+  if (rt->nready > 0)
+    uv_idle_start(&handles->idle, on_idle);
+  else
+    uv_idle_stop(&handles->idle);
+  if (rt->heap.count == 0) {
+    uv_timer_stop(&handles->timer);
+    return;
+  }
+  double delay = rt->heap.entries[0].when - lull__now(rt);
+  uint64_t ms = delay <= 0 ? 0 : delay > 1e9 ? (uint64_t)1e12 : (uint64_t)ceil(delay * 1e3);
+  if (rt->is_virtual) ms = outside_alive(rt) ? (uint64_t)1e12 : 0;
+  uv_update_time(rt->loop);
+  uv_timer_start(&handles->timer, on_timer, ms, 0);
+}
+
+static void on_prepare(uv_prepare_t *handle) {
+  lull_t *rt = handle->data;
+  lua_State *L = rt->L;
+  if (rt->in_turn) return; /* Lua code runs the loop from within a task */
+  lull__interrupt_check(L, rt);
+  if (rt->nready > 0 || rt->heap.count > 0 || rt->unawaited.collected) {
+    rt->in_turn = 1;
+    int top = lua_gettop(L);
+    lua_pushcfunction(L, turns);
+    lua_pushlightuserdata(L, rt);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+      lua_pushcfunction(L, fail_current);
+      lua_pushlightuserdata(L, rt);
+      lua_pushvalue(L, top + 1);
+      if (lua_pcall(L, 2, 0, 0) != LUA_OK) rt->out_of_memory = 1;
+    }
+    lua_settop(L, top);
+    rt->in_turn = 0;
+  }
+  if (rt->handles != NULL) arm(rt);
+}
+
+static int stuck(const lull_t *rt) {
+  return rt->nready == 0 && rt->heap.count == 0 && !uv_loop_alive(rt->loop);
+}
+
+static int deadlock(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
+  if (rt->error == NULL) {
+    lull__push_deadlock(L, rt);
+    lull__set_error(rt, lua_tostring(L, -1));
+  }
+  lull__cancel_all(L, rt, NULL);
+  return 0;
+}
+
+/* Runs the loop until a future is done, or (NULL) until it is stopped or has nothing left to do.
+ * Gives 0 or an error code. */
+int lull__drive(lua_State *L, lull_t *rt, lull_future *until) {
+  lua_State *outer = rt->L;
+  int deadlocks = 0;
+  rt->L = L;
+  rt->driving = 1;
+  rt->until = until;
+  while (!over(rt) && !rt->out_of_memory && deadlocks < MAX_DEADLOCKS) {
+    if (uv_run(rt->loop, UV_RUN_ONCE) || over(rt) || !stuck(rt)) continue;
+    if (rt->live == 0) break;
+    deadlocks++;
+    lua_pushcfunction(L, deadlock);
+    lua_pushlightuserdata(L, rt);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  }
+  rt->until = NULL;
+  rt->driving = 0;
+  rt->stopping = 0;
+  rt->L = outer;
+  if (rt->out_of_memory) return UV_ENOMEM;
+  return deadlocks ? LULL_EDEADLOCK : 0;
+}
+
+static int cancel_all(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
+  lull__cancel_all(L, rt, NULL);
+  return 0;
+}
+
+/* Cancels every task and runs the loop until they have unwound. */
+int lull__drain(lua_State *L, lull_t *rt) {
+  if (rt->live == 0) return 0;
+  lua_pushcfunction(L, cancel_all);
+  lua_pushlightuserdata(L, rt);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  rt->draining = 1;
+  int status = lull__drive(L, rt, NULL);
+  rt->draining = 0;
+  return status;
+}
+
+static void on_close(uv_handle_t *handle) {
+  struct lull_handles *handles = handle->data;
+  if (--handles->open == 0) free(handles);
+}
+
+int lull__loop_init(lull_t *rt) {
+  struct lull_handles *handles = calloc(1, sizeof *handles);
+  if (handles == NULL) return UV_ENOMEM;
+  int error = uv_async_init(rt->loop, &handles->async, on_async);
+  if (error < 0) {
+    free(handles);
+    return error;
+  }
+  uv_prepare_init(rt->loop, &handles->prepare);
+  uv_idle_init(rt->loop, &handles->idle);
+  uv_timer_init(rt->loop, &handles->timer);
+  handles->open = 4;
+  handles->prepare.data = rt;
+  uv_prepare_start(&handles->prepare, on_prepare);
+  uv_unref((uv_handle_t *)&handles->prepare);
+  uv_unref((uv_handle_t *)&handles->async);
+  rt->handles = handles;
+  return 0;
+}
+
+/* Gives every handle back. Runs the loop until libuv has let go of them. */
+void lull__loop_close(lull_t *rt) {
+  struct lull_handles *handles = rt->handles;
+  if (handles == NULL) return;
+  rt->handles = NULL;
+  uv_handle_t *all[] = {(uv_handle_t *)&handles->prepare, (uv_handle_t *)&handles->idle,
+                        (uv_handle_t *)&handles->timer, (uv_handle_t *)&handles->async};
+  for (int i = 0; i < 4; i++) {
+    all[i]->data = handles;
+    uv_close(all[i], on_close);
+  }
+  uv_run(rt->loop, UV_RUN_NOWAIT);
+}
+
+void lull__wake_loop(lull_t *rt) {
+  uv_async_send(&rt->handles->async);
+}

@@ -1,0 +1,137 @@
+/* Userdata of lull: making and recognising them, the references a runtime keeps in the registry,
+ * the table of live objects, and the extras that few objects need. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static const char *const kind_names[LULL_KINDS] = {
+    "task", "future", "gather future", "coroutine object", "handle",
+    "timeout scope", "queue", "lock or semaphore", "event", "guard"};
+
+const char *lull__kind_name(lull_kind kind) {
+  return kind_names[kind];
+}
+
+void *lull__new_object(lua_State *L, lull_t *rt, size_t size, int uservalues, lull_kind kind) {
+  lull_object *object = lua_newuserdatauv(L, size, uservalues);
+  memset(object, 0, size);
+  object->kind = (uint8_t)kind;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.metas[kind]);
+  lua_setmetatable(L, -2);
+  return object;
+}
+
+lull_object *lull__object(lua_State *L, lull_t *rt, int index) {
+  if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return NULL;
+  const void *meta = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  for (int kind = 0; kind < LULL_KINDS; kind++)
+    if (meta == rt->metas[kind]) return lua_touserdata(L, index);
+  return NULL;
+}
+
+void *lull__check(lua_State *L, lull_t *rt, int index, lull_kind kind) {
+  lull_object *object = lull__object(L, rt, index);
+  if (object == NULL || object->kind != kind) luaL_typeerror(L, index, kind_names[kind]);
+  return object;
+}
+
+/* Makes the metatable of a kind; the methods are its __index. */
+void lull__new_meta(lua_State *L, lull_t *rt, lull_kind kind, const luaL_Reg *meta,
+                    const luaL_Reg *methods) {
+  lua_newtable(L);
+  lua_pushfstring(L, "lull %s", kind_names[kind]);
+  lua_setfield(L, -2, "__name");
+  lua_pushliteral(L, "lull");
+  lua_setfield(L, -2, "__metatable");
+  lull__setfuncs(L, rt, meta);
+  lua_newtable(L);
+  lull__setfuncs(L, rt, methods);
+  lua_setfield(L, -2, "__index");
+  rt->metas[kind] = lua_topointer(L, -1);
+  rt->refs.metas[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Adds functions to the table on top; each has the runtime as its upvalue. */
+void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
+  luaL_setfuncs(L, functions, 1);
+}
+
+static void grow_anchors(lua_State *L, lull_t *rt) {
+  uint32_t capacity = rt->anchors_capacity ? 2 * rt->anchors_capacity : 64;
+  uint32_t *grown = realloc(rt->free_anchors, capacity * sizeof *grown);
+  if (grown == NULL) luaL_error(L, "not enough memory");
+  rt->free_anchors = grown;
+  rt->anchors_capacity = capacity;
+}
+
+/* Keeps the value at index alive; gives its slot, never 0. */
+uint32_t lull__anchor(lua_State *L, lull_t *rt, int index) {
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 2, NULL);
+  if (rt->nfree_anchors == 0 && rt->nanchors == rt->anchors_capacity) grow_anchors(L, rt);
+  uint32_t slot = rt->nfree_anchors ? rt->free_anchors[rt->nfree_anchors - 1] : rt->nanchors + 1;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+  if (rt->nfree_anchors)
+    rt->nfree_anchors--;
+  else
+    rt->nanchors++;
+  return slot;
+}
+
+void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot) {
+  if (*slot == 0) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  lua_pushboolean(L, 0); /* not nil, which would shrink the table at its next rehash */
+  lua_rawseti(L, -2, *slot);
+  lua_pop(L, 1);
+  rt->free_anchors[rt->nfree_anchors++] = *slot;
+  *slot = 0;
+}
+
+void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  lua_rawgeti(L, -1, slot);
+  lua_remove(L, -2);
+}
+
+/* Pushes the extras table of the object at index, made when there is none. */
+void lull__extras(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  lull_object *object = lua_touserdata(L, index);
+  if (object->flags & LULL_HAS_EXTRAS) {
+    lua_getiuservalue(L, index, 2);
+    return;
+  }
+  lua_createtable(L, LULL_X_CONTEXT, 0);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, index, 2);
+  object->flags |= LULL_HAS_EXTRAS;
+}
+
+/* Pops a value and makes it an extra of the object at index. */
+void lull__set_extra(lua_State *L, int index, int extra) {
+  index = lua_absindex(L, index);
+  lull__extras(L, index);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, extra);
+  lua_pop(L, 1);
+}
+
+/* Pushes an extra, or nil; gives its type. */
+int lull__get_extra(lua_State *L, int index, int extra) {
+  const lull_object *object = lua_touserdata(L, index);
+  if (!(object->flags & LULL_HAS_EXTRAS)) {
+    lua_pushnil(L);
+    return LUA_TNIL;
+  }
+  lua_getiuservalue(L, index, 2);
+  int type = lua_rawgeti(L, -1, extra);
+  lua_remove(L, -2);
+  return type;
+}

@@ -1,0 +1,356 @@
+/* Making and closing runtimes. The runtime is a userdata of its Lua state, held by the registry
+ * and by every function of lull: whatever is called after it was closed finds it, closed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#include <lualib.h>
+
+static const char key; /* its address is the runtime's place in the registry */
+
+lull_t *lull__from_state(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+  lull_t *rt = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return rt;
+}
+
+void lull__set_error(lull_t *rt, const char *message) {
+  free(rt->error);
+  rt->error = message ? strdup(message) : NULL;
+}
+
+/* ---- the embedded Lua modules ---- */
+
+/* The loader of an embedded module; its upvalue is the module's description. */
+static int load_module(lua_State *L) {
+  const lull__module *module = lua_touserdata(L, lua_upvalueindex(1));
+  if (luaL_loadbufferx(L, (const char *)module->code, module->size, module->name, "b") != LUA_OK)
+    return lua_error(L);
+  lua_pushstring(L, module->name);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/* Sets package.preload[name] for each, so that only what is required is loaded. */
+static void preload(lua_State *L, int remove) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  for (const lull__module *module = lull__modules; module->name != NULL; module++) {
+    if (remove) {
+      lua_pushnil(L);
+      lua_setfield(L, -2, module->name);
+      lua_pushnil(L);
+    } else {
+      lua_pushlightuserdata(L, (void *)module);
+      lua_pushcclosure(L, load_module, 1);
+    }
+    lua_setfield(L, -3, module->name);
+  }
+  lua_pop(L, 2);
+}
+
+/* Pushes an embedded module, loaded if need be, whatever has become of the global require. */
+int lull__require(lua_State *L, const char *name) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_getfield(L, -1, name);
+    lua_replace(L, -2);
+    lua_call(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, name);
+  }
+  lua_replace(L, -2);
+  return 1;
+}
+
+/* ---- attaching a runtime to a Lua state ---- */
+
+static int new_table_ref(lua_State *L) {
+  lua_newtable(L);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static int new_slot(lua_State *L) {
+  lua_pushboolean(L, 0);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static void make_refs(lua_State *L, lull_t *rt) {
+  rt->refs.anchors = new_table_ref(L);
+  rt->refs.pool = new_table_ref(L);
+  rt->refs.rethrown = new_table_ref(L);
+  rt->refs.errors = new_slot(L);
+  rt->refs.runner = new_slot(L);
+  rt->refs.context = new_slot(L);
+  rt->refs.handler = new_slot(L);
+  rt->refs.callback_traceback = new_slot(L);
+  lull__unawaited_init(L, rt);
+}
+
+static void open_core(lua_State *L, lull_t *rt) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_createtable(L, 0, 48);
+  lull__open_op(L, rt);
+  lull__open_error(L, rt);
+  lull__open_future(L, rt);
+  lull__open_task(L, rt);
+  lull__open_await(L, rt);
+  lull__open_gather(L, rt);
+  lull__open_sleep(L, rt);
+  lull__open_handle(L, rt);
+  lull__open_scope(L, rt);
+  lull__open_queue(L, rt);
+  lull__open_sync(L, rt);
+  lull__open_run(L, rt);
+  lua_setfield(L, -2, "lull.core");
+  lua_pop(L, 1);
+}
+
+static void close_runtime(lull_t *rt);
+
+/* The state is being closed with the runtime in it. */
+static int runtime_gc(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
+  if (!rt->closed) close_runtime(rt);
+  return 0;
+}
+
+/* attach(options, out): fills the state. Runs protected, for its errors are of memory. */
+static int attach(lua_State *L) {
+  const lull_options *options = lua_touserdata(L, 1);
+  lull_t **out = lua_touserdata(L, 2);
+  lull_t *rt = lua_newuserdatauv(L, sizeof *rt, 0);
+  memset(rt, 0, sizeof *rt);
+  rt->closed = 1; /* until it is whole */
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, runtime_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  rt->refs.runtime = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  rt->main = rt->L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  rt->debug = (uint8_t)options->debug;
+  rt->is_virtual = (uint8_t)options->virtual_clock;
+  rt->main_is_script = (uint8_t)options->main_is_script;
+  rt->warn = options->warn;
+  rt->warn_data = options->warn_data;
+  rt->exit_code = -1;
+  rt->virtual_now = 0;
+  lull__list_init(&rt->ready);
+  make_refs(L, rt);
+  open_core(L, rt);
+  lull__open_coroutine(L, rt);
+  preload(L, 0);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+  *out = rt;
+  return 0;
+}
+
+static void detach(lua_State *L, lull_t *rt) {
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+  int *refs = (int *)&rt->refs;
+  for (size_t i = 0; i < sizeof rt->refs / sizeof *refs; i++)
+    if (&refs[i] != &rt->refs.errors && &refs[i] != &rt->refs.rethrown)
+      luaL_unref(L, LUA_REGISTRYINDEX, refs[i]);
+  preload(L, 1);
+}
+
+/* ---- an own state ---- */
+
+static int panic(lua_State *L) {
+  const char *message = lua_tostring(L, -1);
+  fprintf(stderr, "lull: unprotected error in a call to Lua (%s)\n", message ? message : "?");
+  return 0;
+}
+
+/* Lua's warn(): off until somebody says warn("@on"). */
+static void on_lua_warning(void *data, const char *message, int to_be_continued) {
+  int *state = data; /* 0 off, 1 on, 2 on and within a message */
+  if (*state != 2 && !to_be_continued && *message == '@') {
+    if (strcmp(message, "@on") == 0) *state = 1;
+    if (strcmp(message, "@off") == 0) *state = 0;
+    return;
+  }
+  if (*state == 0) return;
+  fprintf(stderr, "%s%s%s", *state == 1 ? "Lua warning: " : "", message,
+          to_be_continued ? "" : "\n");
+  *state = to_be_continued ? 2 : 1;
+}
+
+static int open_libraries(lua_State *L) {
+  if (lua_toboolean(L, 1)) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+  }
+  luaL_openlibs(L);
+  return 0;
+}
+
+static lua_State *new_state(struct lull_memory *memory, const lull_options *options) {
+  lua_State *L = lua_newstate(lull__alloc, memory);
+  if (L == NULL) return NULL;
+  lua_atpanic(L, panic);
+  lua_setwarnf(L, on_lua_warning, lull__warn_state(memory));
+  lua_pushcfunction(L, open_libraries);
+  lua_pushboolean(L, options->ignore_environment);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return L;
+  lua_close(L);
+  return NULL;
+}
+
+/* ---- the public functions ---- */
+
+void lull_options_init(lull_options *options) {
+  *options = (lull_options){0};
+}
+
+static void free_parts(lua_State *own_state, struct lull_memory *memory, uv_loop_t *own_loop) {
+  if (own_state != NULL) lua_close(own_state);
+  lull__memory_free(memory);
+  if (own_loop == NULL) return;
+  uv_loop_close(own_loop);
+  free(own_loop);
+}
+
+int lull_new(lull_t **out, const lull_options *options) {
+  lull_options defaults;
+  lull_options_init(&defaults);
+  if (options == NULL) options = &defaults;
+  *out = NULL;
+  if (options->state != NULL && lull__from_state(options->state) != NULL) return UV_EEXIST;
+  struct lull_memory *memory = NULL;
+  lua_State *own_state = NULL;
+  uv_loop_t *own_loop = NULL;
+  int error = UV_ENOMEM;
+  if (options->loop == NULL) {
+    own_loop = malloc(sizeof *own_loop);
+    if (own_loop == NULL) goto fail;
+    error = uv_loop_init(own_loop);
+    if (error < 0) {
+      free(own_loop);
+      own_loop = NULL;
+      goto fail;
+    }
+    error = UV_ENOMEM;
+  }
+  if (options->state == NULL) {
+    memory = lull__memory_new(options->memory_limit);
+    if (memory == NULL) goto fail;
+    own_state = new_state(memory, options);
+    if (own_state == NULL) goto fail;
+  }
+  lua_State *L = own_state ? own_state : options->state;
+  lull_t *rt = NULL;
+  lua_pushcfunction(L, attach);
+  lua_pushlightuserdata(L, (void *)options);
+  lua_pushlightuserdata(L, &rt);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    goto fail;
+  }
+  rt->loop = own_loop ? own_loop : options->loop;
+  rt->owns_loop = own_loop != NULL;
+  rt->owns_state = own_state != NULL;
+  rt->memory = memory;
+  error = lull__loop_init(rt);
+  if (error < 0) goto fail;
+  rt->closed = 0;
+  *out = rt;
+  return 0;
+fail:
+  free_parts(own_state, memory, own_loop);
+  return error;
+}
+
+static int report_unawaited(lua_State *L) {
+  lull__unawaited_scan(L, lua_touserdata(L, 1), 1);
+  return 0;
+}
+
+/* Everything but the state and the runtime itself, which belongs to the state. */
+static void close_runtime(lull_t *rt) {
+  lua_State *L = rt->main;
+  rt->exit_code = -1;
+  rt->main_task = NULL;
+  lull__drain(L, rt);
+  lua_pushcfunction(L, report_unawaited);
+  lua_pushlightuserdata(L, rt);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  rt->closed = 1;
+  lull__loop_close(rt);
+  lull__unawaited_free(rt);
+  free(rt->heap.entries);
+  rt->heap = (lull_heap){0};
+  free(rt->error);
+  rt->error = NULL;
+  if (!rt->owns_state) detach(L, rt);
+  free(rt->free_anchors);
+  rt->free_anchors = NULL;
+  rt->nanchors = rt->nfree_anchors = rt->anchors_capacity = 0;
+  if (!rt->owns_loop) return;
+  uv_loop_close(rt->loop);
+  free(rt->loop);
+  rt->loop = NULL;
+}
+
+void lull_close(lull_t *rt) {
+  if (rt == NULL || rt->closed) return;
+  struct lull_memory *memory = rt->memory;
+  lua_State *own_state = rt->owns_state ? rt->main : NULL;
+  close_runtime(rt);
+  if (own_state != NULL) lua_close(own_state);
+  lull__memory_free(memory);
+}
+
+lua_State *lull_state(lull_t *rt) {
+  return rt->main;
+}
+
+uv_loop_t *lull_loop(lull_t *rt) {
+  return rt->loop;
+}
+
+const char *lull_error(lull_t *rt) {
+  return rt->error ? rt->error : "";
+}
+
+int lull_exit_code(lull_t *rt) {
+  return rt->exit_code;
+}
+
+const char *lull_version(void) {
+  return LULL_VERSION;
+}
+
+const char *lull_strerror(int code) {
+  switch (code) {
+    case LULL_ESCRIPT: return "the script failed";
+    case LULL_ESYNTAX: return "the script does not parse";
+    case LULL_EDEADLOCK: return "every task waits and nothing can wake one";
+    case LULL_EINTERRUPTED: return "interrupted";
+    case LULL_EEXIT: return "the script asked to exit";
+    case LULL_EBUSY: return "the runtime is running already";
+    default: return code == 0 ? "success" : uv_strerror(code);
+  }
+}
+
+LULL_API int luaopen_lull(lua_State *L) {
+  lull_t *rt = lull__from_state(L);
+  if (rt == NULL) {
+    lull_options options;
+    lull_options_init(&options);
+    options.state = L;
+    int error = lull_new(&rt, &options);
+    if (error < 0) return luaL_error(L, "cannot start lull: %s", lull_strerror(error));
+  }
+  return lull__require(L, "lull");
+}

@@ -1,0 +1,134 @@
+/* Timeout scopes: local scope <close> = lull.timeout(5). After asyncio.timeout: when the time is
+ * up the task is cancelled, and leaving the scope turns that CancelledError into a TimeoutError,
+ * unless the task was also cancelled by somebody else. */
+#include <math.h>
+
+#include "internal.h"
+
+typedef struct lull_scope {
+  lull_object o;
+  lull_timer timer;
+  lull_task *task;
+  uint32_t anchor;
+  uint32_t cancels;         /* requests the task had when the scope began */
+  uint8_t expiring, closed; /* the time was up; the scope was left */
+  uint8_t converts;         /* leaving it raised TimeoutError */
+} lull_scope;
+
+static void expire(lua_State *L, lull_t *rt, lull_timer *timer) {
+  lull_scope *scope = lull__container(timer, lull_scope, timer);
+  scope->expiring = 1;
+  lull__cancel(L, rt, &scope->task->f, 0);
+}
+
+static void set_deadline(lua_State *L, lull_t *rt, lull_scope *scope, double when) {
+  lull__timer_stop(rt, &scope->timer);
+  if (isinf(when) && when > 0) return;
+  if (lull__timer_start(rt, &scope->timer, when, expire) < 0) luaL_error(L, "not enough memory");
+}
+
+static double check_when(lua_State *L, int index, double start) {
+  if (lua_isnoneornil(L, index)) return HUGE_VAL;
+  double seconds = luaL_checknumber(L, index);
+  luaL_argcheck(L, !isnan(seconds), index, "a number of seconds expected, got nan");
+  return start + seconds;
+}
+
+static int open_scope(lua_State *L, lull_t *rt, double when) {
+  if (rt->current == NULL) return luaL_error(L, "a timeout needs a running task");
+  lull_scope *scope = lull__new_object(L, rt, sizeof *scope, 1, LULL_SCOPE);
+  scope->timer.index = LULL_NO_TIMER;
+  scope->task = rt->current;
+  scope->cancels = rt->current->cancels;
+  lull__push_anchored(L, rt, rt->current->anchor);
+  lua_setiuservalue(L, -2, 1);
+  scope->anchor = lull__anchor(L, rt, -1);
+  set_deadline(L, rt, scope, when);
+  return 1;
+}
+
+static int timeout(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  return open_scope(L, rt, check_when(L, 1, lull__now(rt)));
+}
+
+static int timeout_at(lua_State *L) {
+  return open_scope(L, lull__rt(L), check_when(L, 1, 0));
+}
+
+/* close(scope, err): the TimeoutError takes the place of the CancelledError. */
+static int scope_close(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  lull_scope *scope = lull__check(L, rt, 1, LULL_SCOPE);
+  if (scope->closed) return 0;
+  scope->closed = 1;
+  lull__timer_stop(rt, &scope->timer);
+  lull__unanchor(L, rt, &scope->anchor);
+  if (!scope->expiring) return 0;
+  lull_task *task = scope->task;
+  if (task->cancels > 0) task->cancels--;
+  if (task->cancels == 0) task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
+  if (task->cancels > scope->cancels || !lull__is_cancelled(L, rt, 2)) return 0;
+  scope->converts = 1;
+  lull__push_error(L, rt, LULL_TIMEOUT_ERROR, "the time is up");
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "cause");
+  return lua_error(L);
+}
+
+static int scope_expired(lua_State *L) {
+  const lull_scope *scope = lull__check(L, lull__rt(L), 1, LULL_SCOPE);
+  lua_pushboolean(L, scope->expiring);
+  return 1;
+}
+
+/* Whether leaving the scope raised TimeoutError. */
+static int scope_converted(lua_State *L) {
+  const lull_scope *scope = lull__check(L, lull__rt(L), 1, LULL_SCOPE);
+  lua_pushboolean(L, scope->converts);
+  return 1;
+}
+
+static int scope_when(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  const lull_scope *scope = lull__check(L, rt, 1, LULL_SCOPE);
+  if (scope->timer.index == LULL_NO_TIMER)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, lull__timer_when(rt, &scope->timer));
+  return 1;
+}
+
+static int scope_reschedule(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  lull_scope *scope = lull__check(L, rt, 1, LULL_SCOPE);
+  double when = check_when(L, 2, 0);
+  if (scope->closed) return luaL_error(L, "the timeout scope was left already");
+  if (scope->expiring) return luaL_error(L, "the timeout scope has expired already");
+  set_deadline(L, rt, scope, when);
+  return 0;
+}
+
+static int scope_tostring(lua_State *L) {
+  const lull_scope *scope = lull__check(L, lull__rt(L), 1, LULL_SCOPE);
+  lua_pushfstring(L, "timeout scope (%s)",
+                  scope->expiring ? "expired" : scope->closed ? "left" : "active");
+  return 1;
+}
+
+static const luaL_Reg meta[] = {
+    {"__close", scope_close}, {"__tostring", scope_tostring}, {NULL, NULL}};
+
+static const luaL_Reg methods[] = {{"expired", scope_expired},
+                                   {"converted", scope_converted},
+                                   {"when", scope_when},
+                                   {"reschedule", scope_reschedule},
+                                   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {
+    {"timeout", timeout}, {"timeout_at", timeout_at}, {NULL, NULL}};
+
+void lull__open_scope(lua_State *L, lull_t *rt) {
+  lull__new_meta(L, rt, LULL_SCOPE, meta, methods);
+  lull__setfuncs(L, rt, functions);
+}

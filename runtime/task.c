@@ -1,0 +1,635 @@
+/* Tasks: from async function to coroutine object to task to result. All are one userdata, so that
+ * await(f(x)) makes a single object and a task does not copy one. A coroutine object keeps its
+ * function and arguments as user values. A task starts on the runner, a thread kept at hand;
+ * only if it suspends does it keep that thread, until it is done and the thread is pooled. */
+#include "internal.h"
+
+#define MAX_POOLED 4096
+#define MAX_ARGS 200 /* kept one by one; more are packed in a table */
+#define SLOW_STEP_NS 100000000
+
+/* ---- coroutine objects ---- */
+
+static lull_task *new_coroutine(lua_State *L, lull_t *rt, int nargs) {
+  if (rt->closed) luaL_error(L, "the runtime is closed");
+  lull_task *task =
+      lull__new_object(L, rt, sizeof *task, 2 + (nargs > MAX_ARGS ? 1 : nargs), LULL_TASK);
+  task->f.o.nargs = (uint8_t)(nargs > MAX_ARGS ? 1 : nargs);
+  task->timer.index = LULL_NO_TIMER;
+  return task;
+}
+
+/* Makes a coroutine object out of a function at index and nargs arguments above it; pushes it. */
+lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs) {
+  lull_task *task = new_coroutine(L, rt, nargs);
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, 1);
+  if (nargs > MAX_ARGS) {
+    lua_createtable(L, nargs, 1);
+    for (int i = 1; i <= nargs; i++) {
+      lua_pushvalue(L, index + i);
+      lua_rawseti(L, -2, i);
+    }
+    lua_pushinteger(L, nargs);
+    lua_setfield(L, -2, "n");
+    lua_setiuservalue(L, -2, 3);
+    task->f.o.flags |= LULL_PACKED;
+    return task;
+  }
+  for (int i = 1; i <= nargs; i++) {
+    lua_pushvalue(L, index + i);
+    lua_setiuservalue(L, -2, 2 + i);
+  }
+  return task;
+}
+
+/* What an async function is: upvalues are the runtime, the Lua function, and its place. */
+static int call_async(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  int nargs = lua_gettop(L);
+  luaL_checkstack(L, 8, NULL);
+  if (nargs > MAX_ARGS) {
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lull_task *task = lull__new_task(L, rt, 1, nargs);
+    lull__unawaited_add(L, rt, &task->f.o, lua_touserdata(L, lua_upvalueindex(3)));
+    return 1;
+  }
+  lull_task *task = new_coroutine(L, rt, nargs);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_setiuservalue(L, -2, 1);
+  for (int i = 1; i <= nargs; i++) {
+    lua_pushvalue(L, i);
+    lua_setiuservalue(L, -2, 2 + i);
+  }
+  lull__unawaited_add(L, rt, &task->f.o, lua_touserdata(L, lua_upvalueindex(3)));
+  return 1;
+}
+
+/* async(f [, name]): the name is for warnings, instead of the function's place. */
+static int async(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  const char *name = luaL_optstring(L, 2, NULL);
+  lua_settop(L, 1);
+  if (name == NULL) {
+    lua_pushvalue(L, 1);
+    lull__push_place(L);
+    name = lua_tostring(L, -1);
+  }
+  const char *place = lull__intern(L, lull__rt(L), name);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_pushlightuserdata(L, (void *)place);
+  lua_pushcclosure(L, call_async, 3);
+  return 1;
+}
+
+/* Pushes the function and arguments of the coroutine object at index; gives their number. */
+int lull__push_call(lua_State *L, lull_task *task, int index) {
+  int nargs = task->f.o.nargs;
+  luaL_checkstack(L, nargs + 8, "too many arguments");
+  lua_getiuservalue(L, index, 1);
+  if (!(task->f.o.flags & LULL_PACKED)) {
+    for (int i = 1; i <= nargs; i++) lua_getiuservalue(L, index, 2 + i);
+    return nargs;
+  }
+  task->f.o.flags &= (uint8_t)~LULL_PACKED;
+  lua_getiuservalue(L, index, 3);
+  int packed = lua_gettop(L);
+  lua_getfield(L, packed, "n");
+  int n = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, n, "too many arguments");
+  for (int i = 1; i <= n; i++) lua_rawgeti(L, packed, i);
+  lua_remove(L, packed);
+  return n;
+}
+
+/* ---- threads ---- */
+
+static lua_State *take_thread(lua_State *L, lull_t *rt) {
+  lua_State *co;
+  if (rt->pooled == 0) return lua_newthread(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.pool);
+  lua_rawgeti(L, -1, rt->pooled);
+  co = lua_tothread(L, -1);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -3, rt->pooled--);
+  lua_remove(L, -2);
+  return co;
+}
+
+static void give_thread(lua_State *L, lull_t *rt, lua_State *co) {
+  if (rt->pooled >= MAX_POOLED) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.pool);
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  lua_rawseti(L, -2, ++rt->pooled);
+  lua_pop(L, 1);
+}
+
+/* The runner is anchored in the registry. */
+static lua_State *runner(lua_State *L, lull_t *rt) {
+  if (rt->runner == NULL) {
+    lua_State *co = take_thread(L, rt);
+    lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.runner);
+    rt->runner = co;
+  }
+  return rt->runner;
+}
+
+/* ---- a task's body: a protected call inside its thread, so that to-be-closed variables can
+ * await while an error unwinds them ---- */
+
+static int body_end(lua_State *L, int status, lua_KContext ctx) {
+  lull_t *rt = (lull_t *)ctx;
+  if (status != LUA_OK && status != LUA_YIELD) rt->step_failed = 1;
+  return lua_gettop(L) - 2;
+}
+
+static int body(lua_State *L) {
+  lua_KContext ctx = (lua_KContext)lua_touserdata(L, 1);
+  return body_end(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, ctx, body_end), ctx);
+}
+
+/* Moves the body, function and arguments of a task to its thread. The task is at index of L. */
+static int load_body(lua_State *L, lull_t *rt, lull_task *task, int index, lua_State *co) {
+  int nargs = lull__push_call(L, task, index);
+  if (!lua_checkstack(co, nargs + 8)) luaL_error(L, "too many arguments");
+  lua_pushcfunction(co, body);
+  lua_pushlightuserdata(co, rt);
+  lua_pushcfunction(co, lull__message_handler);
+  lua_xmove(L, co, nargs + 1);
+  for (int i = 1; i <= task->f.o.nargs; i++) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, index, 2 + i);
+  }
+  task->f.o.nargs = 0;
+  return nargs + 3;
+}
+
+/* ---- steps ---- */
+
+/* The task at index of L is done; its thread's top values are its results, or its error. */
+static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_State *co,
+                     int results, int failed) {
+  lull_status state = LULL_RESULT;
+  if (failed) {
+    lua_xmove(co, L, 1);
+    state = lull__is_cancelled(L, rt, -1) ? LULL_CANCELLED : LULL_FAILED;
+    if (state == LULL_FAILED) lull__watch_error(L, rt, &task->f, index);
+    lua_setiuservalue(L, index, 1);
+  } else {
+    luaL_checkstack(L, results + 4, "too many results");
+    lua_xmove(co, L, results);
+    lull__set_values(L, &task->f, index, results);
+    if (task->f.o.flags & LULL_MUST_CANCEL) state = LULL_CANCELLED;
+  }
+  lull__conclude_task(L, rt, task, index, state);
+}
+
+/* Completes a task whose result is in place. */
+void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state) {
+  rt->live--;
+  task->thread = NULL;
+  lull__finish(L, rt, &task->f, index, state);
+  if (task->gather != NULL) lull__gather_child_done(L, rt, task->gather, &task->f, index);
+  task->gather = NULL;
+  lull__unanchor(L, rt, &task->anchor);
+}
+
+static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co) {
+  if (task->thread != NULL) return;
+  task->thread = co;
+  lull__push_anchored(L, rt, task->anchor);
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  rt->runner = NULL;
+}
+
+static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int status,
+                  int results) {
+  lull__push_anchored(L, rt, task->anchor);
+  int index = lua_gettop(L);
+  int kept = task->thread != NULL;
+  if (status == LUA_YIELD) { /* not by await: a C function yielded to whoever resumed it */
+    lua_settop(co, 0);
+    lua_pushliteral(co, "attempt to yield out of a task: use await");
+    status = LUA_ERRRUN;
+  }
+  conclude(L, rt, task, index, co, results, status != LUA_OK || rt->step_failed);
+  lua_settop(L, index - 1);
+  if (status != LUA_OK) {
+    lua_resetthread(co);
+    if (!kept) rt->runner = NULL;
+    return;
+  }
+  lua_settop(co, 0);
+  if (kept) give_thread(L, rt, co);
+}
+
+static void warn_slow(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, uint64_t ns) {
+  if (ns < SLOW_STEP_NS) return;
+  lull__push_anchored(L, rt, task->anchor);
+  lull__push_task_name(L, task, -1);
+  lull__push_traceback(L, co, 0);
+  lua_pushnumber(L, (double)(ns / 1000000) / 1e3);
+  lua_pushfstring(L, "task '%s' ran %s s without awaiting%s", lua_tostring(L, -3),
+                  lua_tostring(L, -1), lua_tostring(L, -2));
+  lull__warn_top(L, rt);
+  lua_pop(L, 4);
+}
+
+static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int nargs) {
+  lull_task *outer = rt->current;
+  lua_State *outer_active = rt->active, *outer_base = rt->base;
+  int depth = rt->depth, blocked = rt->blocked, status, results;
+  uint64_t begin = rt->debug ? uv_hrtime() : 0;
+  rt->current = task;
+  rt->active = rt->base = co;
+  rt->blocked = 0;
+  for (;;) {
+    rt->suspending = 0;
+    rt->step_failed = 0;
+    rt->depth = 0;
+    status = lua_resume(co, L, nargs, &results);
+    if (status != LUA_YIELD || rt->suspending != LULL_BOUNCE) break;
+    lua_pop(co, results);
+    nargs = 0;
+  }
+  rt->active = outer_active;
+  rt->base = outer_base;
+  rt->blocked = blocked;
+  if (rt->hooked != NULL) lull__interrupt_move(rt, NULL);
+  if (rt->debug) warn_slow(L, rt, task, co, uv_hrtime() - begin);
+  if (status == LUA_YIELD && rt->suspending)
+    suspended(L, rt, task, co);
+  else
+    ended(L, rt, task, co, status, results);
+  rt->suspending = 0;
+  rt->current = outer;
+  rt->depth = depth;
+}
+
+static void step(lua_State *L, lull_t *rt, lull_link *link) {
+  lull_task *task = lull__container(link, lull_task, link);
+  if (task->thread != NULL) {
+    lua_pop(task->thread, 1); /* the marker */
+    resume(L, rt, task, task->thread, 0);
+    return;
+  }
+  rt->current = task;
+  lull__push_anchored(L, rt, task->anchor);
+  int index = lua_gettop(L);
+  if (task->f.o.flags & LULL_MUST_CANCEL) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, index, 1);
+    lull__conclude_task(L, rt, task, index, LULL_CANCELLED);
+    lua_settop(L, index - 1);
+  } else {
+    lua_State *co = runner(L, rt);
+    int nargs = load_body(L, rt, task, index, co);
+    lua_settop(L, index - 1);
+    resume(L, rt, task, co, nargs);
+  }
+  rt->current = NULL;
+}
+
+/* Starts a scheduled task at once, from inside another. */
+static void start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index) {
+  lua_State *co = take_thread(L, rt);
+  int nargs = load_body(L, rt, task, index, co);
+  task->thread = co;
+  lua_setiuservalue(L, index, 1);
+  resume(L, rt, task, co, nargs);
+}
+
+/* A step of the task ended in an error of the scheduler's own: no memory. */
+void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
+  if (task->f.o.state != LULL_PENDING || task->f.o.flags & LULL_WAITING) return;
+  lull__push_anchored(L, rt, task->anchor);
+  lua_pushvalue(L, error);
+  lua_setiuservalue(L, -2, 1);
+  task->f.o.nargs = 1;
+  lull__conclude_task(L, rt, task, lua_gettop(L), LULL_FAILED);
+  lua_pop(L, 1);
+}
+
+/* ---- scheduling, suspending, waking ---- */
+
+static void inherit_context(lua_State *L, lull_t *rt, int index) {
+  if (rt->current == NULL || !(rt->current->f.o.flags & LULL_HAS_EXTRAS)) return;
+  lull__push_anchored(L, rt, rt->current->anchor);
+  if (lull__get_extra(L, -1, LULL_X_CONTEXT) == LUA_TNIL)
+    lua_pop(L, 1);
+  else
+    lull__set_extra(L, index, LULL_X_CONTEXT);
+  lua_pop(L, 1);
+}
+
+static void become_task(lua_State *L, lull_t *rt, lull_task *task, int index) {
+  if (rt->loop_closed) luaL_error(L, "the loop is closed");
+  inherit_context(L, rt, index);
+  task->anchor = lull__anchor(L, rt, index);
+  lull__awaited(rt, &task->f.o);
+  lull__future_init(&task->f);
+  task->id = ++rt->last_id;
+  rt->live++;
+}
+
+/* Makes the coroutine object at index a task that starts in the next turn. */
+void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index) {
+  become_task(L, rt, task, lua_absindex(L, index));
+  lull__ready(rt, &task->link, step);
+}
+
+/* Replaces the awaitable at index by a future: a lazy one becomes a task. */
+lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index) {
+  lull_object *object = lull__object(L, rt, index);
+  if (object != NULL && object->kind <= LULL_GATHER) {
+    if (object->state == LULL_LAZY) lull__schedule(L, rt, (lull_task *)object, index);
+    if (object->state == LULL_CONSUMED) lull__already_awaited(L, index);
+    return (lull_future *)object;
+  }
+  if (object != NULL) lull__awaited(rt, object); /* an op: it becomes its wrapper's to await */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.await);
+  lua_pushvalue(L, index);
+  lull_task *task = lull__new_task(L, rt, lua_gettop(L) - 1, 1);
+  lua_replace(L, index);
+  lua_pop(L, 2);
+  lull__schedule(L, rt, task, index);
+  return &task->f;
+}
+
+/* The task suspended in a wait runs in the next turn. */
+void lull__wake(lull_t *rt, lull_task *task) {
+  task->f.o.flags &= (uint8_t)~LULL_WAITING;
+  lull__ready(rt, &task->link, step);
+}
+
+static void wake_link(lua_State *L, lull_t *rt, lull_link *link) {
+  (void)L;
+  lull__wake(rt, lull__container(link, lull_task, link));
+}
+
+/* Puts the task, about to suspend, at the end of a list of waiters. */
+void lull__wait_in(lull_task *task, lull_node *list) {
+  task->link.fn = wake_link;
+  lull__list_append(list, &task->link.node);
+}
+
+/* The cancel function of waits that are a place in a list. */
+void lull__cancel_listed(lua_State *L, lull_t *rt, lull_task *task) {
+  (void)L;
+  (void)rt;
+  lull__list_remove(&task->link.node);
+}
+
+/* The running task, if the code that runs may await; otherwise an error that says why not. */
+lull_task *lull__require_task(lua_State *L, lull_t *rt) {
+  if (rt->closed) luaL_error(L, "the runtime is closed");
+  if (rt->current == NULL)
+    luaL_error(L, "await outside any task: start one with lull.run or lull.create_task");
+  if (!lua_isyieldable(L) || rt->blocked)
+    luaL_error(L, "await inside a C function that cannot wait (such as table.sort's comparator, "
+                  "string.gsub's replacement, or a __gc metamethod)");
+  return rt->current;
+}
+
+/* Suspends the running task, which has arranged for its wake-up. The one way anything waits. */
+int lull__suspend(lua_State *L, lull_t *rt, const lull_wait *wait, void *subject, lua_KFunction k,
+                  lua_KContext ctx) {
+  lull_task *task = rt->current;
+  task->wait = wait;
+  task->subject = subject;
+  if (task->f.o.flags & LULL_SWALLOWED) lull__warn_swallowed(L, rt, task);
+  task->f.o.flags |= LULL_WAITING;
+  if (task->f.o.flags & LULL_MUST_CANCEL) {
+    task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
+    lull__cancel_wait(L, rt, task);
+  }
+  rt->suspending = 1;
+  lull__push_marker(L);
+  return lua_yieldk(L, 1, ctx, k);
+}
+
+/* The first thing a task does after a suspension: raises the cancellation it was woken with. */
+void lull__woken(lua_State *L, lull_t *rt) {
+  lull_task *task = rt->current;
+  const lull_wait *wait = task->wait;
+  task->wait = NULL;
+  if (!(task->f.o.flags & LULL_MUST_CANCEL)) return;
+  task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
+  int granted = !task->interrupted;
+  task->interrupted = 0;
+  if (granted && wait->undo != NULL) wait->undo(L, rt, task);
+  lull__push_anchored(L, rt, task->anchor);
+  lull__get_extra(L, -1, LULL_X_MESSAGE);
+  lull__push_cancelled(L, rt, lua_gettop(L));
+  lua_error(L);
+}
+
+/* Cancels every task but one. */
+void lull__cancel_all(lua_State *L, lull_t *rt, lull_task *except) {
+  luaL_checkstack(L, 8, NULL);
+  for (uint32_t slot = 1; slot <= rt->nanchors; slot++) {
+    lull__push_anchored(L, rt, slot);
+    lull_object *object = lull__object(L, rt, -1);
+    if (object != NULL && object->kind == LULL_TASK && (lull_task *)object != except)
+      lull__cancel(L, rt, (lull_future *)object, 0);
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- methods and functions ---- */
+
+void lull__push_task_name(lua_State *L, lull_task *task, int index) {
+  if (lull__get_extra(L, index, LULL_X_NAME) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "Task-%I", (LUAI_UACINT)task->id);
+}
+
+static lull_task *check_task(lua_State *L) {
+  lull_task *task = lull__check(L, lull__rt(L), 1, LULL_TASK);
+  if (task->f.o.state < LULL_PENDING) luaL_typeerror(L, 1, "task");
+  return task;
+}
+
+static int task_get_name(lua_State *L) {
+  lull__push_task_name(L, check_task(L), 1);
+  return 1;
+}
+
+static int task_set_name(lua_State *L) {
+  check_task(L);
+  luaL_checkstring(L, 2);
+  lua_settop(L, 2);
+  lull__set_extra(L, 1, LULL_X_NAME);
+  return 0;
+}
+
+static int task_cancelling(lua_State *L) {
+  lua_pushinteger(L, check_task(L)->cancels);
+  return 1;
+}
+
+static int task_uncancel(lua_State *L) {
+  lull_task *task = check_task(L);
+  if (task->cancels > 0 && --task->cancels == 0) task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
+  lua_pushinteger(L, task->cancels);
+  return 1;
+}
+
+static int task_traceback(lua_State *L) {
+  lull_task *task = check_task(L);
+  if (task->f.o.state == LULL_PENDING)
+    lull__push_task_traceback(L, task);
+  else
+    lull__get_extra(L, 1, LULL_X_TRACEBACK);
+  return 1;
+}
+
+static int task_tostring(lua_State *L) {
+  static const char *const states[] = {"lazy",   "awaited", "pending",
+                                       "done",   "failed",  "cancelled"};
+  lull_task *task = lull__check(L, lull__rt(L), 1, LULL_TASK);
+  if (task->f.o.state < LULL_PENDING) {
+    lua_getiuservalue(L, 1, 1);
+    lull__push_place(L);
+    lua_pushfstring(L, "coroutine object (%s)", lua_tostring(L, -1));
+  } else {
+    lull__push_task_name(L, task, 1);
+    lua_pushfstring(L, "task '%s' (%s)", lua_tostring(L, -1), states[task->f.o.state]);
+  }
+  return 1;
+}
+
+static int option(lua_State *L, int index, const char *name) {
+  if (lua_istable(L, index)) return lua_getfield(L, index, name);
+  lua_pushnil(L);
+  return LUA_TNIL;
+}
+
+static int create_task(lua_State *L) {
+  static const char *const known[] = {"name", "eager", NULL};
+  lull_t *rt = lull__rt(L);
+  if (rt->closed) return luaL_error(L, "the runtime is closed");
+  lull__check_options(L, 2, known);
+  lua_settop(L, 2);
+  if (lull__to_future(L, rt, 1) != NULL || !lull__is_awaitable(L, rt, 1))
+    return luaL_typeerror(L, 1, "coroutine object or function");
+  int named = option(L, 2, "name") != LUA_TNIL;
+  if (named && lua_type(L, 3) != LUA_TSTRING)
+    return luaL_argerror(L, 2, "option 'name' must be a string");
+  option(L, 2, "eager");
+  int eager = lua_toboolean(L, 4);
+  lull_task *task = (lull_task *)lull__ensure_future(L, rt, 1);
+  if (named) {
+    lua_pushvalue(L, 3);
+    lull__set_extra(L, 1, LULL_X_NAME);
+  }
+  if (eager) {
+    if (!rt->in_turn || rt->current == NULL)
+      return luaL_argerror(L, 2, "option 'eager' needs a running task");
+    lull__list_remove(&task->link.node);
+    rt->nready--;
+    start_eagerly(L, rt, task, 1);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int current_task(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  if (rt->current == NULL)
+    lua_pushnil(L);
+  else
+    lull__push_anchored(L, rt, rt->current->anchor);
+  return 1;
+}
+
+static int all_tasks(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (uint32_t slot = 1; slot <= rt->nanchors; slot++) {
+    lull__push_anchored(L, rt, slot);
+    lull_object *object = lull__object(L, rt, -1);
+    if (object != NULL && object->kind == LULL_TASK && object->state == LULL_PENDING)
+      lua_rawseti(L, -2, ++n);
+    else
+      lua_pop(L, 1);
+  }
+  return 1;
+}
+
+/* get_context() -> table or nil; set_context(table): the running task's context variables. */
+static int get_context(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  if (rt->current == NULL) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context);
+    return 1;
+  }
+  lull__push_anchored(L, rt, rt->current->anchor);
+  lull__get_extra(L, -1, LULL_X_CONTEXT);
+  return 1;
+}
+
+static int set_context(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (rt->current == NULL) {
+    lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.context);
+    return 0;
+  }
+  lull__push_anchored(L, rt, rt->current->anchor);
+  lua_insert(L, 1);
+  lull__set_extra(L, 1, LULL_X_CONTEXT);
+  return 0;
+}
+
+/* ensure_future(awaitable) -> the future or task it is, or has become. */
+static int ensure_future(lua_State *L) {
+  lua_settop(L, 1);
+  lull__ensure_future(L, lull__rt(L), 1);
+  return 1;
+}
+
+/* close_coroutine(c): a coroutine object that will not be needed; no warning comes of it. */
+static int close_coroutine(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  lull_object *object = lull__object(L, rt, 1);
+  if (object == NULL || object->state != LULL_LAZY) return 0;
+  lull__awaited(rt, object);
+  object->state = LULL_CONSUMED;
+  return 0;
+}
+
+static const luaL_Reg meta[] = {{"__tostring", task_tostring}, {NULL, NULL}};
+
+static const luaL_Reg methods[] = {{"get_name", task_get_name},   {"set_name", task_set_name},
+                                   {"cancelling", task_cancelling}, {"uncancel", task_uncancel},
+                                   {"traceback", task_traceback},   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"async", async},
+                                     {"create_task", create_task},
+                                     {"current_task", current_task},
+                                     {"all_tasks", all_tasks},
+                                     {"get_context", get_context},
+                                     {"set_context", set_context},
+                                     {"ensure_future", ensure_future},
+                                     {"close_coroutine", close_coroutine},
+                                     {NULL, NULL}};
+
+void lull__open_task(lua_State *L, lull_t *rt) {
+  lull__new_meta(L, rt, LULL_TASK, meta, lull__future_methods);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.metas[LULL_TASK]);
+  lua_getfield(L, -1, "__index");
+  lull__setfuncs(L, rt, methods);
+  lua_pop(L, 2);
+  lull__setfuncs(L, rt, functions);
+}

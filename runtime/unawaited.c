@@ -1,0 +1,134 @@
+/* Coroutine objects that nobody awaits. Each lazy object has a slot in a table with weak values
+ * and, beside it in C, the place it was made. A userdata that is collected in every cycle of the
+ * collector tells that it is time to look which slots have lost their object. This costs a fifth
+ * of what a finalizer on each object would. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* Gives a copy of text that lives as long as the runtime; equal texts give the same copy. */
+const char *lull__intern(lua_State *L, lull_t *rt, const char *text) {
+  luaL_checkstack(L, 4, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.strings);
+  if (lua_getfield(L, -1, text) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushstring(L, text);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, text);
+  }
+  const char *copy = lua_tostring(L, -1);
+  lua_pop(L, 2);
+  return copy;
+}
+
+static void grow(lua_State *L, lull_unawaited *unawaited) {
+  uint32_t capacity = unawaited->capacity ? 2 * unawaited->capacity : 64;
+  lull_place *places = realloc(unawaited->places, capacity * sizeof *places);
+  if (places == NULL) luaL_error(L, "not enough memory");
+  unawaited->places = places;
+  uint32_t *slots = realloc(unawaited->free, capacity * sizeof *slots);
+  if (slots == NULL) luaL_error(L, "not enough memory");
+  unawaited->free = slots;
+  unawaited->capacity = capacity;
+}
+
+/* Finds the line of Lua that is calling the C function on top. */
+static void find_place(lua_State *L, lull_t *rt, lull_place *place) {
+  lua_Debug ar;
+  place->source = NULL;
+  place->line = 0;
+  for (int level = 1; level < 8 && lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline < 0) continue;
+    const char *last = rt->unawaited.last_source;
+    if (last == NULL || strcmp(last, ar.short_src) != 0)
+      rt->unawaited.last_source = last = lull__intern(L, rt, ar.short_src);
+    place->source = last;
+    place->line = ar.currentline;
+    return;
+  }
+}
+
+/* Notes the lazy object on top of the stack, a call of function (interned, or a literal). */
+void lull__unawaited_add(lua_State *L, lull_t *rt, lull_object *object, const char *function) {
+  lull_unawaited *unawaited = &rt->unawaited;
+  if (unawaited->nfree == 0 && unawaited->count + 1 >= unawaited->capacity) grow(L, unawaited);
+  uint32_t slot =
+      unawaited->nfree ? unawaited->free[unawaited->nfree - 1] : unawaited->count + 1;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+  lull_place place = {.function = function};
+  find_place(L, rt, &place);
+  if (unawaited->nfree)
+    unawaited->nfree--;
+  else
+    unawaited->count++;
+  unawaited->places[slot] = place;
+  object->slot = slot;
+}
+
+static void warn(lua_State *L, lull_t *rt, const lull_place *place) {
+  if (place->source)
+    lull__warnf(L, rt, "coroutine object (%s) was never awaited (made at %s:%d)", place->function,
+                place->source, place->line);
+  else
+    lull__warnf(L, rt, "coroutine object (%s) was never awaited", place->function);
+}
+
+/* Warns of the objects that were collected since the last scan; or of all there are. */
+void lull__unawaited_scan(lua_State *L, lull_t *rt, int all) {
+  lull_unawaited *unawaited = &rt->unawaited;
+  unawaited->collected = 0;
+  luaL_checkstack(L, 4, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
+  for (uint32_t slot = 1; slot <= unawaited->count; slot++) {
+    lull_place *place = &unawaited->places[slot];
+    if (place->function == NULL) continue;
+    int dead = lua_rawgeti(L, -1, slot) == LUA_TNIL;
+    if (!dead && all) ((lull_object *)lua_touserdata(L, -1))->slot = 0;
+    lua_pop(L, 1);
+    if (!dead && !all) continue;
+    warn(L, rt, place);
+    place->function = NULL;
+    unawaited->free[unawaited->nfree++] = slot;
+  }
+  lua_pop(L, 1);
+}
+
+void lull__unawaited_free(lull_t *rt) {
+  free(rt->unawaited.places);
+  free(rt->unawaited.free);
+  rt->unawaited = (lull_unawaited){0};
+}
+
+/* The finalizer of the canary: a collection has ended; the next one needs a new canary. */
+static int canary_gc(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  if (rt->closed) return 0;
+  rt->unawaited.collected = 1;
+  lua_newuserdatauv(L, 0, 0);
+  lua_getmetatable(L, 1);
+  lua_setmetatable(L, -2);
+  return 0;
+}
+
+int lull__unawaited_init(lua_State *L, lull_t *rt) {
+  static const luaL_Reg canary[] = {{"__gc", canary_gc}, {NULL, NULL}};
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  rt->refs.unawaited = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  rt->refs.strings = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newuserdatauv(L, 0, 0);
+  lua_newtable(L);
+  lull__setfuncs(L, rt, canary);
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
+  return 0;
+}
