@@ -197,7 +197,7 @@ typedef struct lull_unawaited {
 /* References in the registry. */
 typedef struct lull_refs {
   int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown, metas[LULL_KINDS];
-  int runtime, runner, await, context, handler, callback_traceback;
+  int runtime, core, runner, await, context, handler, callback_traceback;
 } lull_refs;
 
 struct lull {

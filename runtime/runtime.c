@@ -24,13 +24,15 @@ void lull__set_error(lull_t *rt, const char *message) {
 
 /* ---- the embedded Lua modules ---- */
 
-/* The loader of an embedded module; its upvalue is the module's description. */
+/* The loader of an embedded module; its upvalue is the module's description. A module is called
+ * with its name and the core, the table of what C gives it, which nobody else sees. */
 static int load_module(lua_State *L) {
   const lull__module *module = lua_touserdata(L, lua_upvalueindex(1));
   if (luaL_loadbufferx(L, (const char *)module->code, module->size, module->name, "b") != LUA_OK)
     return lua_error(L);
   lua_pushstring(L, module->name);
-  lua_call(L, 1, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, lull__from_state(L)->refs.core);
+  lua_call(L, 2, 1);
   return 1;
 }
 
@@ -93,7 +95,6 @@ static void make_refs(lua_State *L, lull_t *rt) {
 }
 
 static void open_core(lua_State *L, lull_t *rt) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_createtable(L, 0, 48);
   lull__open_op(L, rt);
   lull__open_error(L, rt);
@@ -107,8 +108,7 @@ static void open_core(lua_State *L, lull_t *rt) {
   lull__open_queue(L, rt);
   lull__open_sync(L, rt);
   lull__open_run(L, rt);
-  lua_setfield(L, -2, "lull.core");
-  lua_pop(L, 1);
+  rt->refs.core = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static void close_runtime(lull_t *rt);

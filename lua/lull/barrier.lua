@@ -1,6 +1,6 @@
 -- Barriers. After asyncio.Barrier.
 local check = require "lull.check"
-local core = require "lull.core"
+local _, core = ...
 local errors = require "lull.errors"
 
 local await = core.await

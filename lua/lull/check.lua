@@ -1,5 +1,5 @@
 -- Argument checks for functions written in Lua, with the messages that C functions give.
-local core = require "lull.core"
+local _, core = ...
 
 local M = {}
 

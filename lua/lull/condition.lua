@@ -1,7 +1,7 @@
 -- Conditions. After asyncio.Condition as of 3.14: a waiter that was notified and is then
 -- cancelled passes the notification on.
 local check = require "lull.check"
-local core = require "lull.core"
+local _, core = ...
 local errors = require "lull.errors"
 
 local async, await = core.async, core.await

@@ -1,7 +1,7 @@
 -- Context variables. After contextvars: a new task starts with its creator's values; what it
 -- sets then is its own. A context is a table that is never changed once a task shares it.
 local check = require "lull.check"
-local core = require "lull.core"
+local _, core = ...
 
 ---@class lull.ContextVar
 local ContextVar = {__name = "lull context variable"}

@@ -1,6 +1,6 @@
 -- The error classes. A class is a table that makes errors when called and is their metatable;
 -- `parent` leads up to lull.Error.
-local core = require "lull.core"
+local _, core = ...
 
 ---@class lull.Error
 ---@field name string the class's name

@@ -1,6 +1,6 @@
--- lull: async/await for Lua 5.4. The facade: C functions from lull.core, the rest from the
+-- lull: async/await for Lua 5.4. The facade: C functions from the core, the rest from the
 -- modules beside this file. See docs/concurrency.md for the model.
-local core = require "lull.core"
+local _, core = ...
 local errors = require "lull.errors"
 local loop = require "lull.loop"
 local timeouts = require "lull.timeouts"

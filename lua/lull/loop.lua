@@ -1,6 +1,6 @@
 -- The loop object, run, and the debug mode's pcall.
 local check = require "lull.check"
-local core = require "lull.core"
+local _, core = ...
 
 local await = core.await
 local plain_pcall, plain_xpcall = pcall, xpcall

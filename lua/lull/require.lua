@@ -1,6 +1,6 @@
 -- A require through which modules can await while they load. Of tasks that require a module at
 -- the same time one loads it and the others wait. Otherwise as Lua's own.
-local core = require "lull.core"
+local _, core = ...
 
 local package = package
 local loaded = package.loaded

@@ -1,5 +1,5 @@
 -- Task groups: no child outlives the scope. After asyncio.TaskGroup.
-local core = require "lull.core"
+local _, core = ...
 local errors = require "lull.errors"
 
 local await, is_error, CancelledError = core.await, errors.is_error, errors.CancelledError

@@ -1,6 +1,6 @@
 -- wait_for and move_on_after: timeout scopes around one awaitable.
 local check = require "lull.check"
-local core = require "lull.core"
+local _, core = ...
 local errors = require "lull.errors"
 
 local await, timeout = core.await, core.timeout

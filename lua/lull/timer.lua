@@ -1,6 +1,6 @@
 -- lull.timer: how long something takes, said in words. After codetiming's Timer.
 local check = require "lull.check"
-local core = require "lull.core"
+local _, core = ...
 local errors = require "lull.errors"
 
 local M = {}

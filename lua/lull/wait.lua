@@ -1,7 +1,6 @@
 -- wait, as_completed and shield: combinators over futures that exist or are made of awaitables.
 local check = require "lull.check"
-local core = require "lull.core"
-local errors = require "lull.errors"
+local _, core = ...
 
 local await = core.await
 
@@ -181,7 +180,5 @@ function M.shield(awaitable)
   end)
   return outer
 end
-
-M.errors = errors
 
 return M
