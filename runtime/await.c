@@ -74,6 +74,7 @@ static int await_coroutine(lua_State *L, lull_t *rt, lull_task *task) {
   lull__awaited(rt, &task->f.o);
   task->f.o.state = LULL_CONSUMED;
   int nargs = lull__push_call(L, task, 1);
+  if (rt->nspares < LULL_SPARES) rt->spares[rt->nspares++] = task->f.o.slot;
   if (rt->depth >= MAX_DEPTH) {
     rt->suspending = LULL_BOUNCE;
     lull__push_marker(L);
@@ -116,16 +117,7 @@ static int object_done(lua_State *L, int status, lua_KContext ctx) {
   return await_value(L, rt);
 }
 
-static int await_value(lua_State *L, lull_t *rt) {
-  lull_object *object = lull__object(L, rt, 1);
-  if (object != NULL && object->kind <= LULL_OP) {
-    if (object->kind == LULL_OP) {
-      lull__require_task(L, rt);
-      return lull__start_op(L, rt, (lull_op *)object);
-    }
-    if (object->state >= LULL_PENDING) return await_future(L, rt, (lull_future *)object);
-    return await_coroutine(L, rt, (lull_task *)object);
-  }
+static int await_other(lua_State *L, lull_t *rt) {
   if (lua_isfunction(L, 1)) return await_function(L, rt);
   if (luaL_getmetafield(L, 1, "__await") == LUA_TNIL) return luaL_typeerror(L, 1, "awaitable");
   lull__require_task(L, rt);
@@ -134,9 +126,25 @@ static int await_value(lua_State *L, lull_t *rt) {
   return object_done(L, LUA_OK, (lua_KContext)rt);
 }
 
-int lull__await(lua_State *L) {
-  luaL_checkany(L, 1);
+/* Awaits the value at index 1, the only one on the stack. */
+static int await_value(lua_State *L, lull_t *rt) {
+  const void *meta = lua_getmetatable(L, 1) ? lua_topointer(L, -1) : NULL;
+  lull_object *object = lua_touserdata(L, 1);
   lua_settop(L, 1);
+  if (meta == rt->metas[LULL_OP]) {
+    lull__require_task(L, rt);
+    return lull__start_op(L, rt, (lull_op *)object);
+  }
+  if (meta == rt->metas[LULL_TASK] && object->state < LULL_PENDING)
+    return await_coroutine(L, rt, (lull_task *)object);
+  if (meta == rt->metas[LULL_TASK] || meta == rt->metas[LULL_FUTURE] ||
+      meta == rt->metas[LULL_GATHER])
+    return await_future(L, rt, (lull_future *)object);
+  return await_other(L, rt);
+}
+
+int lull__await(lua_State *L) {
+  if (lua_isnone(L, 1)) luaL_checkany(L, 1);
   return await_value(L, lull__rt(L));
 }
 

@@ -29,6 +29,7 @@ static int run(lua_State *L, lull_t *rt, lua_State *co, int nargs, int *results,
   lua_State *outer = rt->active;
   int stuck = !lua_isyieldable(L);
   rt->active = co;
+  if (rt->hooked != NULL) lull__interrupt_move(rt, co);
   rt->blocked += stuck;
   rt->suspending = 0;
   int status = lua_resume(co, L, nargs, results);
@@ -92,7 +93,7 @@ static int resume_again(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int co_resume(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lull__rt_or_closed(L);
   lua_State *co = get_coroutine(L);
   int results = 0, awaits;
   int status = start(L, rt, co, &results, &awaits);
@@ -129,7 +130,7 @@ static int wrap_again(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int call_wrapped(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lull__rt_or_closed(L);
   int results = 0, awaits;
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);
@@ -161,7 +162,7 @@ static int co_wrap(lua_State *L) {
 /* ---- the rest ---- */
 
 static int co_yield(lua_State *L) {
-  const lull_t *rt = lull__rt(L);
+  const lull_t *rt = lull__rt_or_closed(L);
   if (L == rt->base)
     return luaL_error(L, "attempt to yield from outside a coroutine "
                       "(in a task's own body there is nobody to yield to: use await)");
@@ -175,7 +176,7 @@ static int co_status(lua_State *L) {
 }
 
 static int co_isyieldable(lua_State *L) {
-  const lull_t *rt = lull__rt(L);
+  const lull_t *rt = lull__rt_or_closed(L);
   lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
   lua_pushboolean(L, co != rt->base && lua_isyieldable(co));
   return 1;
@@ -183,7 +184,7 @@ static int co_isyieldable(lua_State *L) {
 
 /* The main script's own thread is the main one, as under lua. */
 static int co_running(lua_State *L) {
-  const lull_t *rt = lull__rt(L);
+  const lull_t *rt = lull__rt_or_closed(L);
   int is_main = lua_pushthread(L);
   lua_pushboolean(L, is_main || (L == rt->base && rt->current == rt->main_task));
   return 2;

@@ -359,7 +359,7 @@ static int warn(lua_State *L) {
 
 /* mark_swallowed(err): debug mode's pcall caught err; is it the running task's cancellation? */
 static int mark_swallowed(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lull__rt_or_closed(L);
   if (rt->current != NULL && lull__is_cancelled(L, rt, 1))
     rt->current->f.o.flags |= LULL_SWALLOWED;
   return 0;

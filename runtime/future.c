@@ -62,15 +62,15 @@ int lull__push_values(lua_State *L, lull_future *future, int index) {
 /* Failures nobody looks at: a sentinel lives as long as the failed future does, and its
  * finalizer warns unless the error was seen. */
 typedef struct sentinel {
+  lull_node node; /* in the runtime's list of them */
   int looked;
 } sentinel;
 
-static int sentinel_gc(lua_State *L) {
+/* tell(sentinel): the upvalue is the runtime. */
+static int tell_unlooked(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  const sentinel *watch = lua_touserdata(L, 1);
-  if (watch->looked) return 0;
   lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1); /* the future, which is collected as well */
+  lua_getiuservalue(L, 1, 1); /* the future, which may be about to be collected as well */
   lull_future *future = lua_touserdata(L, 2);
   if (future->o.kind == LULL_TASK) {
     lull__push_task_name(L, (lull_task *)future, 2);
@@ -88,16 +88,50 @@ static int sentinel_gc(lua_State *L) {
   return 0;
 }
 
+static int sentinel_gc(lua_State *L) {
+  const lull_t *rt = lull__rt_or_closed(L);
+  sentinel *watch = lua_touserdata(L, 1);
+  lull__list_remove(&watch->node);
+  lull__list_init(&watch->node);
+  return watch->looked || rt->closed ? 0 : tell_unlooked(L);
+}
+
+/* tell_all(): of every failure nobody has looked at, in the order they happened. */
+int lull__tell_unlooked(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.by_pointer);
+  while (!lull__list_empty(&rt->sentinels)) {
+    sentinel *watch = lull__container(rt->sentinels.next, sentinel, node);
+    lull__list_remove(&watch->node);
+    lull__list_init(&watch->node);
+    if (watch->looked) continue;
+    watch->looked = 1;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
+    lua_pushcclosure(L, tell_unlooked, 1);
+    if (lua_rawgetp(L, 1, watch) == LUA_TNIL)
+      lua_pop(L, 2); /* its finalizer is going to run */
+    else if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+      lua_pop(L, 1);
+  }
+  return 0;
+}
+
 /* The future at index has failed with the error on top of the stack, which is left there. */
 void lull__watch_error(lua_State *L, lull_t *rt, lull_future *future, int index) {
   index = lua_absindex(L, index);
   if (future->o.flags & LULL_LOOKED) return;
   sentinel *watch = lua_newuserdatauv(L, sizeof *watch, 1);
   watch->looked = 0;
+  lull__list_init(&watch->node);
   lua_pushvalue(L, index);
   lua_setiuservalue(L, -2, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.by_pointer);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, watch);
+  lua_pop(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.sentinel_meta);
   lua_setmetatable(L, -2);
+  lull__list_append(&rt->sentinels, &watch->node);
   lull__set_extra(L, index, LULL_X_SENTINEL);
 }
 
@@ -143,6 +177,9 @@ static void schedule_callbacks(lua_State *L, lull_t *rt, lull_future *future, in
     lull__call_soon(L, rt, 1);
     lua_pop(L, 1);
   }
+  lua_pushnil(L);
+  lull__set_extra(L, self, LULL_X_CALLBACKS);
+  future->o.flags &= (uint8_t)~LULL_HAS_CALLBACKS;
   lua_settop(L, self - 1);
 }
 
@@ -387,7 +424,6 @@ static int future_tostring(lua_State *L) {
 
 static int new_future(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  if (rt->closed) return luaL_error(L, "the runtime is closed");
   lull__new_future(L, rt);
   return 1;
 }

@@ -37,6 +37,10 @@ static void fail(lua_State *L, lull_t *rt, lull_gather *gather, int self, lull_f
   if (gather->completing) return;
   if (child->o.state == LULL_CANCELLED) {
     gather->failed = 1;
+    if (lull__get_extra(L, index, LULL_X_MESSAGE) != LUA_TNIL)
+      lull__set_extra(L, self, LULL_X_MESSAGE);
+    else
+      lua_pop(L, 1);
   } else {
     gather->failed = 2;
     if (lull__get_extra(L, index, LULL_X_TRACEBACK) != LUA_TNIL)
@@ -110,6 +114,13 @@ static void start_child(lua_State *L, lull_t *rt, lull_gather *gather, int self,
   int index = lua_gettop(L);
   lull_object *object = lull__object(L, rt, index);
   int existing = object != NULL && object->kind <= LULL_GATHER && object->state >= LULL_PENDING;
+  if (!existing && object != NULL && object->kind == LULL_TASK && object->state == LULL_LAZY) {
+    lull__schedule(L, rt, (lull_task *)object, index);
+    ((lull_task *)object)->gather = gather;
+    gather->running++;
+    lua_settop(L, index - 1);
+    return;
+  }
   lull_future *child = lull__ensure_future(L, rt, index);
   if (!existing) {
     ((lull_task *)child)->gather = gather;
@@ -208,9 +219,18 @@ int lull__push_gathered(lua_State *L, lull_gather *gather, int index) {
   }
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, children, i);
-    push_child(L, rt, lua_gettop(L));
-    lua_remove(L, -2);
-    if (gather->list) lua_rawseti(L, -2, i);
+    const lull_future *child = lua_touserdata(L, -1);
+    if (child->o.state == LULL_RESULT && child->o.kind != LULL_GATHER &&
+        !(child->o.flags & LULL_PACKED))
+      lua_getiuservalue(L, -1, 1);
+    else
+      push_child(L, rt, lua_gettop(L));
+    if (gather->list) {
+      lua_rawseti(L, children + 1, i);
+      lua_pop(L, 1);
+    } else {
+      lua_replace(L, -2);
+    }
   }
   lua_remove(L, children);
   return gather->list ? 1 : count;
@@ -252,13 +272,17 @@ static lua_Integer collect(lua_State *L, lull_t *rt, int list) {
       lua_geti(L, 1, i);
     else
       lua_pushvalue(L, (int)i);
+    const lull_object *object = lull__object(L, rt, -1);
+    if (object != NULL && object->kind <= LULL_GATHER && object->state != LULL_CONSUMED) {
+      lua_rawseti(L, children, i);
+      continue;
+    }
     if (!lull__is_awaitable(L, rt, -1)) {
       if (!list) luaL_typeerror(L, (int)i, "awaitable");
       const char *text = lua_pushfstring(L, "item %I: awaitable expected, got %s", (LUAI_UACINT)i,
                                          luaL_typename(L, -1));
       luaL_argerror(L, 1, text);
     }
-    const lull_object *object = lull__object(L, rt, -1);
     if (object != NULL && object->state == LULL_CONSUMED)
       lull__already_awaited(L, lua_gettop(L));
     share_repeated(L, rt, children, children + 1, i);

@@ -60,11 +60,10 @@ static void run_handle(lua_State *L, lull_t *rt, lull_link *link) {
     handle->o.state = LULL_RESULT;
     lua_pushcfunction(L, keep_traceback);
     lua_getiuservalue(L, index, CALL);
-    int nargs = (int)luaL_len(L, index + 2) - 1;
-    luaL_checkstack(L, nargs + 8, "too many arguments");
     lua_getfield(L, index + 2, "n");
-    nargs = (int)lua_tointeger(L, -1);
+    int nargs = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
+    luaL_checkstack(L, nargs + 8, "too many arguments");
     for (int i = 0; i <= nargs; i++) lua_rawgeti(L, index + 2, i + 1);
     lua_remove(L, index + 2);
     lua_pushnil(L);

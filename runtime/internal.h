@@ -4,6 +4,7 @@
 #ifndef LULL_INTERNAL_H
 #define LULL_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -106,7 +107,7 @@ enum { /* flags of objects */
 
 typedef struct lull_object {
   uint8_t kind, state, flags, nargs;
-  uint32_t slot; /* a lazy object's place in the table of unawaited ones, 0 for none */
+  uint32_t slot; /* a coroutine object's place in the table of unawaited ones, 0 for none */
 } lull_object;
 
 /* User values: 1 is the result or error (of a task: first its function, then its thread),
@@ -148,6 +149,7 @@ struct lull_task {
   uint32_t id;
   uint32_t cancels; /* requests not taken back with uncancel() */
   uint32_t epoch;   /* of the last cancellation that passed here */
+  uint8_t capacity;    /* slots for arguments */
   uint8_t interrupted; /* woken by a cancellation, not by what it waited for */
 };
 
@@ -163,6 +165,12 @@ struct lull_gather {
   uint8_t completing, starting;
 };
 
+/* What coroutine objects are made of: an async function, or a kind of op. */
+typedef struct lull_origin {
+  const char *name;
+  uint32_t calls;
+} lull_origin;
+
 /* Coroutine objects with a C body. start runs in await's frame, the object at index 1, and
  * returns results or suspends. */
 typedef struct lull_op lull_op;
@@ -174,6 +182,7 @@ typedef struct lull_op_kind {
 struct lull_op {
   lull_object o;
   const lull_op_kind *op;
+  lull_origin origin;
   void *subject; /* user value 1 keeps it alive */
   double number;
 };
@@ -181,9 +190,10 @@ struct lull_op {
 /* Coroutine objects nobody has awaited yet: a weak table finds those that were collected, the
  * places say what they were and where they were made. Strings are interned: see lull__intern. */
 typedef struct lull_place {
-  const char *function; /* NULL: the slot is free */
-  const char *source;
+  const char *function; /* NULL: the object was awaited */
+  const char *source;   /* NULL: not known */
   int line;
+  int taken; /* the slot has an object */
 } lull_place;
 
 typedef struct lull_unawaited {
@@ -200,6 +210,8 @@ typedef struct lull_refs {
   int runtime, core, runner, await, context, handler, callback_traceback;
 } lull_refs;
 
+enum { LULL_SPARES = 64 };
+
 struct lull {
   lua_State *L;    /* the thread that drives the loop */
   lua_State *main; /* the state's main thread */
@@ -207,7 +219,7 @@ struct lull {
   struct lull_handles *handles;
   lull_task *current;
   lua_State *base;   /* the running task's own thread */
-  lua_State *active; /* the thread of the running task: where an interrupt strikes */
+  lua_State *volatile active; /* the Lua thread that runs: where an interrupt strikes */
   lua_State *runner; /* an idle thread, at hand for the next task to start */
   lull_node ready;
   uint32_t nready;
@@ -218,9 +230,12 @@ struct lull {
   uint32_t nanchors, nfree_anchors, anchors_capacity;
   uint32_t pooled;
   lull_unawaited unawaited;
+  uint32_t spares[LULL_SPARES], nspares;
+  lull_node sentinels; /* of failures: see lull__watch_error */
   lull_gather *to_cancel;
   uint32_t cancel_epoch;
   uint32_t last_id;
+  uint32_t condemned; /* the tasks up to this id were cancelled by a deadlock */
   uint32_t live; /* tasks scheduled and not done */
   int blocked;          /* coroutines resumed since then from where nothing can yield */
   int depth;     /* awaits nested on the C stack since the running task was resumed */
@@ -238,9 +253,10 @@ struct lull {
   lull_warn_fn warn;
   void *warn_data;
   struct lull_memory *memory;
-  volatile int interrupts; /* asked for and not passed on to the main task */
-  int interrupted;         /* one was passed on */
-  volatile uint64_t interrupted_at;
+  atomic_int interrupts; /* asked for and not passed on to the main task */
+  int interrupted;       /* one was passed on */
+  _Atomic uint64_t interrupted_at;
+  _Atomic uv_thread_t thread; /* the thread that runs the loop */
   lua_State *volatile hooked;
 };
 
@@ -252,11 +268,19 @@ typedef struct lull__module {
 } lull__module;
 extern const lull__module lull__modules[];
 
+enum { LULL_ANCHORS = 2 }; /* where a turn has the table of anchors on its stack */
 enum { LULL_BOUNCE = 2 }; /* a value of suspending: resume at once, on a fresh C stack */
 
 /* The runtime of a C function registered with lull__setfuncs: its first upvalue. */
-static inline lull_t *lull__rt(lua_State *L) {
+static inline lull_t *lull__rt_or_closed(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* The same for functions that need the runtime to be open, as nearly all do. */
+static inline lull_t *lull__rt(lua_State *L) {
+  lull_t *rt = lull__rt_or_closed(L);
+  if (rt->closed) luaL_error(L, "the runtime is closed");
+  return rt;
 }
 
 /* alloc.c */
@@ -275,12 +299,14 @@ void lull__new_meta(lua_State *L, lull_t *rt, lull_kind kind, const luaL_Reg *me
 void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions);
 uint32_t lull__anchor(lua_State *L, lull_t *rt, int index);
 void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot);
+void lull__unanchor_from(lua_State *L, lull_t *rt, uint32_t *slot, int anchors);
 void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
 void lull__extras(lua_State *L, int index);
 void lull__set_extra(lua_State *L, int index, int extra);
 int lull__get_extra(lua_State *L, int index, int extra);
 
 /* op.c */
+lull_op *lull__new_op(lua_State *L, lull_t *rt, const lull_op_kind *kind);
 lull_op *lull__push_op(lua_State *L, lull_t *rt, const lull_op_kind *kind, int owner, int cache);
 int lull__start_op(lua_State *L, lull_t *rt, lull_op *op);
 void lull__open_op(lua_State *L, lull_t *rt);
@@ -309,6 +335,7 @@ void lull__set_values(lua_State *L, lull_future *future, int index, int n);
 int lull__push_values(lua_State *L, lull_future *future, int index);
 void lull__look(lua_State *L, lull_future *future, int index);
 void lull__watch_error(lua_State *L, lull_t *rt, lull_future *future, int index);
+int lull__tell_unlooked(lua_State *L);
 int lull__outcome(lua_State *L, lull_t *rt, lull_future *future, int index);
 int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message);
 void lull__cancel_wait(lua_State *L, lull_t *rt, lull_task *task);
@@ -318,7 +345,8 @@ extern const luaL_Reg lull__future_methods[];
 lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs);
 lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
 int lull__push_call(lua_State *L, lull_task *task, int index);
-void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state);
+void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
+                         int anchors);
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__wake(lull_t *rt, lull_task *task);
 void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error);
@@ -328,7 +356,7 @@ int lull__suspend(lua_State *L, lull_t *rt, const lull_wait *wait, void *subject
 void lull__woken(lua_State *L, lull_t *rt);
 void lull__wait_in(lull_task *task, lull_node *list);
 void lull__cancel_listed(lua_State *L, lull_t *rt, lull_task *task);
-void lull__cancel_all(lua_State *L, lull_t *rt, lull_task *except);
+void lull__cancel_all(lua_State *L, lull_t *rt, uint32_t after);
 void lull__push_task_name(lua_State *L, lull_task *task, int index);
 
 /* await.c */
@@ -373,14 +401,13 @@ void lull__push_deadlock(lua_State *L, lull_t *rt);
 /* unawaited.c */
 int lull__unawaited_init(lua_State *L, lull_t *rt);
 const char *lull__intern(lua_State *L, lull_t *rt, const char *text);
-void lull__unawaited_add(lua_State *L, lull_t *rt, lull_object *object, const char *function);
+void lull__track(lua_State *L, lull_t *rt, lull_object *object, lull_origin *origin,
+                 int tracked);
+void lull__untrack(lull_t *rt, lull_object *object);
 void lull__unawaited_scan(lua_State *L, lull_t *rt, int all);
 void lull__unawaited_free(lull_t *rt);
-static inline void lull__awaited(lull_t *rt, lull_object *object) {
-  if (object->slot == 0) return;
-  rt->unawaited.places[object->slot].function = NULL;
-  rt->unawaited.free[rt->unawaited.nfree++] = object->slot;
-  object->slot = 0;
+static inline void lull__awaited(lull_t *rt, const lull_object *object) {
+  if (object->slot) rt->unawaited.places[object->slot].function = NULL;
 }
 
 /* runtime.c */

@@ -5,36 +5,49 @@
 #define GRACE_NS 100000000 /* how long code may go on before the hook strikes */
 #define HOOK_COUNT 1000
 
-static void hook(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lull_t *rt = lull__from_state(L);
-  if (rt == NULL || rt->interrupts == 0) {
-    lua_sethook(L, NULL, 0, 0);
-    return;
+/* The error is the cancellation: of the main task, if that is what runs; else of the task that
+ * stands in the way, and the main one is cancelled in the next turn. */
+static void strike(lua_State *L, lull_t *rt) {
+  lull_task *task = rt->current;
+  rt->interrupted = 1;
+  rt->interrupted_at = uv_hrtime(); /* should another task catch it, it strikes again */
+  if (task != NULL) {
+    task->cancels++;
+    if (task == rt->main_task || &task->f == rt->until) rt->interrupts = 0;
   }
-  if (uv_hrtime() - rt->interrupted_at < GRACE_NS) return;
-  rt->interrupted_at = uv_hrtime(); /* should the error be caught, it strikes again */
   lull__push_error(L, rt, LULL_CANCELLED_ERROR, "interrupted");
   lua_error(L);
 }
 
-/* Async-signal-safe, as lua_sethook and uv_async_send are. */
+static void hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lull_t *rt = lull__from_state(L);
+  if (rt == NULL || rt->interrupts == 0)
+    lua_sethook(L, NULL, 0, 0);
+  else if (uv_hrtime() - rt->interrupted_at >= GRACE_NS)
+    strike(L, rt);
+}
+
+static void set_hook(lull_t *rt, lua_State *L) {
+  rt->hooked = L;
+  lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_COUNT);
+}
+
+/* Async-signal-safe, as lua_sethook and uv_async_send are. From other threads nothing of Lua's
+ * may be touched: they only wake the loop. */
 void lull_interrupt(lull_t *rt) {
-  lua_State *active = rt->active;
-  rt->interrupts++;
   rt->interrupted_at = uv_hrtime();
-  if (active != NULL) {
-    rt->hooked = active;
-    lua_sethook(active, hook, LUA_MASKCOUNT, HOOK_COUNT);
-  }
+  rt->interrupts++;
+  uv_thread_t self = uv_thread_self(), thread = rt->thread;
+  if (uv_thread_equal(&self, &thread)) set_hook(rt, rt->active ? rt->active : rt->L);
   lull__wake_loop(rt);
 }
 
-/* The hooked thread has stopped running: the one that goes on, or none, gets the hook. */
+/* Another thread goes on, or none: it gets the hook. */
 void lull__interrupt_move(lull_t *rt, lua_State *L) {
-  lua_sethook(rt->hooked, NULL, 0, 0);
-  rt->hooked = L;
-  if (L != NULL) lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_COUNT);
+  if (rt->hooked != NULL) lua_sethook(rt->hooked, NULL, 0, 0);
+  rt->hooked = NULL;
+  if (L != NULL && rt->interrupts) set_hook(rt, L);
 }
 
 static int cancel_main(lua_State *L) {
@@ -50,6 +63,7 @@ void lull__interrupt_check(lua_State *L, lull_t *rt) {
   if (rt->interrupts == 0) return;
   rt->interrupts = 0;
   rt->interrupted = 1;
+  lull__interrupt_move(rt, NULL);
   lua_pushcfunction(L, cancel_main);
   lua_pushlightuserdata(L, rt);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);

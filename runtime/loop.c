@@ -46,9 +46,9 @@ void lull__ready(lull_t *rt, lull_link *link, lull_link_fn fn) {
   if (rt->nready++ == 0 && !rt->in_turn && rt->handles) uv_idle_start(&rt->handles->idle, on_idle);
 }
 
-static void fire_timers(lua_State *L, lull_t *rt) {
+static void fire_timers(lua_State *L, lull_t *rt, uint64_t ns) {
   if (rt->heap.count == 0) return;
-  double now = lull__now(rt);
+  double now = rt->is_virtual ? rt->virtual_now : (double)ns / 1e9;
   while (rt->heap.count > 0 && rt->heap.entries[0].when <= now) {
     lull_timer *timer = rt->heap.entries[0].timer;
     lull__timer_stop(rt, timer);
@@ -92,16 +92,19 @@ static int over(const lull_t *rt) {
 /* Turns, until the loop should poll again. */
 static int turns(lua_State *L) {
   lull_t *rt = lua_touserdata(L, 1);
-  uint64_t begin = uv_hrtime();
+  uint64_t begin = uv_hrtime(), now = begin;
   uint32_t steps = 0;
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors); /* at LULL_ANCHORS */
   do {
-    fire_timers(L, rt);
+    if (steps > 0) now = uv_hrtime();
+    fire_timers(L, rt, now);
     steps += run_ready(L, rt);
     if (rt->unawaited.collected) lull__unawaited_scan(L, rt, 0);
+    if (over(rt)) break;
     advance(rt);
-  } while ((rt->nready > 0 || (rt->is_virtual && rt->heap.count > 0)) && !over(rt) &&
-           steps < POLL_STEPS && uv_hrtime() - begin < POLL_NS);
+  } while ((rt->nready > 0 || (rt->is_virtual && rt->heap.count > 0)) && steps < POLL_STEPS &&
+           now - begin < POLL_NS);
   return 0;
 }
 
@@ -117,10 +120,11 @@ static int fail_current(lua_State *L) {
 /* Arms what wakes the loop next. */
 static void arm(lull_t *rt) {
   struct lull_handles *handles = rt->handles;
-  if (rt->nready > 0)
+  if (rt->nready > 0) {
     uv_idle_start(&handles->idle, on_idle);
-  else
-    uv_idle_stop(&handles->idle);
+    return;
+  }
+  uv_idle_stop(&handles->idle);
   if (rt->heap.count == 0) {
     uv_timer_stop(&handles->timer);
     return;
@@ -164,7 +168,8 @@ static int deadlock(lua_State *L) {
     lull__push_deadlock(L, rt);
     lull__set_error(rt, lua_tostring(L, -1));
   }
-  lull__cancel_all(L, rt, NULL);
+  lull__cancel_all(L, rt, 0);
+  rt->condemned = rt->last_id;
   return 0;
 }
 
@@ -174,11 +179,13 @@ int lull__drive(lua_State *L, lull_t *rt, lull_future *until) {
   lua_State *outer = rt->L;
   int deadlocks = 0;
   rt->L = L;
+  rt->thread = uv_thread_self();
+  rt->out_of_memory = 0;
   rt->driving = 1;
   rt->until = until;
   while (!over(rt) && !rt->out_of_memory && deadlocks < MAX_DEADLOCKS) {
     if (uv_run(rt->loop, UV_RUN_ONCE) || over(rt) || !stuck(rt)) continue;
-    if (rt->live == 0) break;
+    if (rt->live == 0 && (until == NULL || deadlocks > 0)) break;
     deadlocks++;
     lua_pushcfunction(L, deadlock);
     lua_pushlightuserdata(L, rt);
@@ -187,6 +194,7 @@ int lull__drive(lua_State *L, lull_t *rt, lull_future *until) {
   rt->until = NULL;
   rt->driving = 0;
   rt->stopping = 0;
+  if (rt->hooked != NULL) lull__interrupt_move(rt, NULL);
   rt->L = outer;
   if (rt->out_of_memory) return UV_ENOMEM;
   return deadlocks ? LULL_EDEADLOCK : 0;
@@ -194,11 +202,12 @@ int lull__drive(lua_State *L, lull_t *rt, lull_future *until) {
 
 static int cancel_all(lua_State *L) {
   lull_t *rt = lua_touserdata(L, 1);
-  lull__cancel_all(L, rt, NULL);
+  lull__cancel_all(L, rt, rt->condemned);
   return 0;
 }
 
-/* Cancels every task and runs the loop until they have unwound. */
+/* Cancels every task, but not those that a deadlock has cancelled already, and runs the loop
+ * until they have unwound. */
 int lull__drain(lua_State *L, lull_t *rt) {
   if (rt->live == 0) return 0;
   lua_pushcfunction(L, cancel_all);
@@ -207,6 +216,7 @@ int lull__drain(lua_State *L, lull_t *rt) {
   rt->draining = 1;
   int status = lull__drive(L, rt, NULL);
   rt->draining = 0;
+  rt->condemned = 0;
   return status;
 }
 
@@ -250,5 +260,5 @@ void lull__loop_close(lull_t *rt) {
 }
 
 void lull__wake_loop(lull_t *rt) {
-  uv_async_send(&rt->handles->async);
+  if (rt->handles != NULL) uv_async_send(&rt->handles->async);
 }

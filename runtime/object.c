@@ -23,7 +23,7 @@ void *lull__new_object(lua_State *L, lull_t *rt, size_t size, int uservalues, lu
 }
 
 lull_object *lull__object(lua_State *L, lull_t *rt, int index) {
-  if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return NULL;
+  if (!lua_getmetatable(L, index)) return NULL;
   const void *meta = lua_topointer(L, -1);
   lua_pop(L, 1);
   for (int kind = 0; kind < LULL_KINDS; kind++)
@@ -69,12 +69,11 @@ static void grow_anchors(lua_State *L, lull_t *rt) {
 
 /* Keeps the value at index alive; gives its slot, never 0. */
 uint32_t lull__anchor(lua_State *L, lull_t *rt, int index) {
-  index = lua_absindex(L, index);
-  luaL_checkstack(L, 2, NULL);
   if (rt->nfree_anchors == 0 && rt->nanchors == rt->anchors_capacity) grow_anchors(L, rt);
   uint32_t slot = rt->nfree_anchors ? rt->free_anchors[rt->nfree_anchors - 1] : rt->nanchors + 1;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
   lua_pushvalue(L, index);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  lua_insert(L, -2);
   lua_rawseti(L, -2, slot);
   lua_pop(L, 1);
   if (rt->nfree_anchors)
@@ -87,9 +86,14 @@ uint32_t lull__anchor(lua_State *L, lull_t *rt, int index) {
 void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot) {
   if (*slot == 0) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
-  lua_pushboolean(L, 0); /* not nil, which would shrink the table at its next rehash */
-  lua_rawseti(L, -2, *slot);
+  lull__unanchor_from(L, rt, slot, lua_gettop(L));
   lua_pop(L, 1);
+}
+
+/* The same, with the table of anchors at a stack index. */
+void lull__unanchor_from(lua_State *L, lull_t *rt, uint32_t *slot, int anchors) {
+  lua_pushboolean(L, 0); /* not nil, which would shrink the table at its next rehash */
+  lua_rawseti(L, anchors, *slot);
   rt->free_anchors[rt->nfree_anchors++] = *slot;
   *slot = 0;
 }

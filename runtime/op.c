@@ -3,6 +3,16 @@
  * await(queue:get()) allocates nothing. */
 #include "internal.h"
 
+/* Pushes a new op, which is not lazy yet. */
+lull_op *lull__new_op(lua_State *L, lull_t *rt, const lull_op_kind *kind) {
+  if (rt->closed) luaL_error(L, "the runtime is closed");
+  lull_op *op = lull__new_object(L, rt, sizeof *op, 2, LULL_OP);
+  op->op = kind;
+  op->origin.name = kind->name;
+  op->o.state = LULL_CONSUMED;
+  return op;
+}
+
 /* Pushes an op of the owner at a stack index; its user value `cache` keeps the spare op. User
  * value 1 of the op is the owner, 2 is the caller's to set. */
 lull_op *lull__push_op(lua_State *L, lull_t *rt, const lull_op_kind *kind, int owner, int cache) {
@@ -10,8 +20,7 @@ lull_op *lull__push_op(lua_State *L, lull_t *rt, const lull_op_kind *kind, int o
   lull_op *op = lua_touserdata(L, -1);
   if (op == NULL || op->o.state != LULL_CONSUMED) {
     lua_pop(L, 1);
-    op = lull__new_object(L, rt, sizeof *op, 2, LULL_OP);
-    op->op = kind;
+    op = lull__new_op(L, rt, kind);
     op->subject = lua_touserdata(L, owner);
     lua_pushvalue(L, owner);
     lua_setiuservalue(L, -2, 1);
@@ -19,7 +28,7 @@ lull_op *lull__push_op(lua_State *L, lull_t *rt, const lull_op_kind *kind, int o
     lua_setiuservalue(L, owner, cache);
   }
   op->o.state = LULL_LAZY;
-  lull__unawaited_add(L, rt, &op->o, kind->name);
+  lull__track(L, rt, &op->o, &op->origin, 0);
   return op;
 }
 

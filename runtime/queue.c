@@ -13,40 +13,45 @@ typedef struct lull_queue {
   lua_Integer count, head, capacity;
   lua_Integer unfinished;
   lull_node getters, putters, joiners;
+  uint32_t changes; /* counts what moved items of a heap */
   int shut_down, has_less;
 } lull_queue;
 
 /* ---- items: add takes the value on top of the stack, take pushes one ---- */
 
 static void grow_ring(lua_State *L, lull_queue *queue, int self) {
-  lua_Integer capacity = queue->capacity ? 2 * queue->capacity : 16;
-  lua_createtable(L, (int)capacity, 0);
-  for (lua_Integer i = 0; i < queue->count; i++) {
-    lua_rawgeti(L, -2, ((queue->head + i) & (queue->capacity - 1)) + 1);
-    lua_rawseti(L, -2, i + 1);
+  lua_Integer old = queue->capacity, capacity = old ? 2 * old : 16;
+  int items = lua_gettop(L) + 1;
+  lua_createtable(L, (int)capacity, 0); /* may run finalizers, which may use the queue */
+  lua_getiuservalue(L, self, ITEMS);
+  if (queue->capacity == old && queue->count == old) {
+    for (lua_Integer i = 0; i < old; i++) {
+      lua_rawgeti(L, items + 1, ((queue->head + i) & (old - 1)) + 1);
+      lua_rawseti(L, items, i + 1);
+    }
+    lua_pushvalue(L, items);
+    lua_setiuservalue(L, self, ITEMS);
+    queue->head = 0;
+    queue->capacity = capacity;
   }
-  lua_replace(L, -2);
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, self, ITEMS);
-  queue->head = 0;
-  queue->capacity = capacity;
+  lua_settop(L, items - 1);
 }
 
 static void add_last(lua_State *L, lull_queue *queue, int self) {
+  while (queue->count == queue->capacity) grow_ring(L, queue, self);
   lua_getiuservalue(L, self, ITEMS);
-  if (queue->count == queue->capacity) grow_ring(L, queue, self);
   lua_insert(L, -2);
   lua_rawseti(L, -2, ((queue->head + queue->count) & (queue->capacity - 1)) + 1);
   lua_pop(L, 1);
   queue->count++;
 }
 
+/* Leaves the table of items below the value. */
 static int take_at(lua_State *L, int self, lua_Integer position) {
   lua_getiuservalue(L, self, ITEMS);
   lua_rawgeti(L, -1, position);
   lua_pushnil(L);
   lua_rawseti(L, -3, position);
-  lua_remove(L, -2);
   return 1;
 }
 
@@ -74,13 +79,15 @@ static int before(lua_State *L, const lull_queue *queue, int self, int a, int b)
   return result;
 }
 
-static void check_unchanged(lua_State *L, const lull_queue *queue, lua_Integer count) {
-  if (queue->count != count) luaL_error(L, "the order function of a queue changed the queue");
+static void check_unchanged(lua_State *L, lull_queue *queue, uint32_t changes) {
+  if (queue->changes != changes) luaL_error(L, "the order function of a queue changed the queue");
+  queue->changes++;
 }
 
 /* The heap: comparisons may raise errors, so all of them are made before anything is moved. */
 static void add_to_heap(lua_State *L, lull_queue *queue, int self) {
   int value = lua_gettop(L), items = value + 1;
+  uint32_t changes = queue->changes;
   lua_getiuservalue(L, self, ITEMS);
   lua_Integer place = queue->count + 1, hole = place;
   while (hole > 1) {
@@ -90,7 +97,7 @@ static void add_to_heap(lua_State *L, lull_queue *queue, int self) {
     if (!up) break;
     hole /= 2;
   }
-  check_unchanged(L, queue, place - 1);
+  check_unchanged(L, queue, changes);
   lua_pushvalue(L, value); /* makes room, which may fail, before anything moves */
   lua_rawseti(L, items, place);
   for (; place > hole; place /= 2) {
@@ -107,6 +114,7 @@ static int take_least(lua_State *L, lull_queue *queue, int self) {
   lua_Integer path[64];
   int depth = 0, base = lua_gettop(L), items = base + 1, last = base + 2;
   lua_Integer n = queue->count - 1, hole = 1;
+  uint32_t changes = queue->changes;
   lua_getiuservalue(L, self, ITEMS);
   lua_rawgeti(L, items, queue->count);
   while (2 * hole <= n) {
@@ -125,7 +133,7 @@ static int take_least(lua_State *L, lull_queue *queue, int self) {
     if (!down) break;
     path[depth++] = hole = child;
   }
-  check_unchanged(L, queue, n + 1);
+  check_unchanged(L, queue, changes);
   lua_rawgeti(L, items, 1);
   hole = 1;
   for (int i = 0; i < depth; i++) {
@@ -191,6 +199,44 @@ static void add(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
   wake_first(rt, &queue->getters);
 }
 
+/* Comparisons may raise errors. A task that was woken passes its wake-up on before it fails. */
+static int protected_take(lua_State *L) {
+  lull_queue *queue = lua_touserdata(L, 1);
+  return take(L, lua_touserdata(L, 2), queue, 1);
+}
+
+static int protected_add(lua_State *L) {
+  lull_queue *queue = lua_touserdata(L, 1);
+  lull_t *rt = lua_touserdata(L, 2);
+  lua_remove(L, 2);
+  add(L, rt, queue, 1);
+  return 0;
+}
+
+static int take_again(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
+  if (queue->add != add_to_heap) return take(L, rt, queue, self);
+  lua_pushcfunction(L, protected_take);
+  lua_pushvalue(L, self);
+  lua_pushlightuserdata(L, rt);
+  if (lua_pcall(L, 2, 1, 0) == LUA_OK) return 1;
+  if (queue->count > 0) wake_first(rt, &queue->getters);
+  return lua_error(L);
+}
+
+static void add_again(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
+  if (queue->add != add_to_heap) {
+    add(L, rt, queue, self);
+    return;
+  }
+  lua_pushcfunction(L, protected_add);
+  lua_pushvalue(L, self);
+  lua_pushlightuserdata(L, rt);
+  lua_pushvalue(L, -4);
+  if (lua_pcall(L, 3, 0, 0) == LUA_OK) return;
+  if (!is_full(queue)) wake_first(rt, &queue->putters);
+  lua_error(L);
+}
+
 /* Waits, at the front again if the task was woken in vain. */
 static int wait_in(lua_State *L, lull_t *rt, const lull_wait *wait, lull_queue *queue,
                    lull_node *list, lua_KFunction k, int again) {
@@ -213,9 +259,9 @@ static int get_again(lua_State *L, int status, lua_KContext ctx) {
 static int try_get(lua_State *L, lull_t *rt, lull_queue *queue, int again) {
   int iterates = lua_touserdata(L, 1) == queue;
   if (queue->count > 0) {
-    if (iterates) return take(L, rt, queue, 1);
-    lua_getiuservalue(L, 1, 1);
-    return take(L, rt, queue, lua_gettop(L));
+    if (!iterates) lua_getiuservalue(L, 1, 1);
+    int self = lua_gettop(L);
+    return again ? take_again(L, rt, queue, self) : take(L, rt, queue, self);
   }
   if (queue->shut_down) return iterates ? 0 : raise_shut_down(L, rt);
   return wait_in(L, rt, &get_wait, queue, &queue->getters, get_again, again);
@@ -240,7 +286,10 @@ static int try_put(lua_State *L, lull_t *rt, lull_queue *queue, int again) {
   if (queue->shut_down) return raise_shut_down(L, rt);
   if (is_full(queue)) return wait_in(L, rt, &put_wait, queue, &queue->putters, put_again, again);
   lua_settop(L, 3);
-  add(L, rt, queue, 2);
+  if (again)
+    add_again(L, rt, queue, 2);
+  else
+    add(L, rt, queue, 2);
   return 0;
 }
 
@@ -332,10 +381,11 @@ static int queue_shutdown(lua_State *L) {
   lull_queue *queue = check_queue(L);
   queue->shut_down = 1;
   if (lua_toboolean(L, 2)) {
-    queue->unfinished -= queue->count < queue->unfinished ? queue->count : queue->unfinished;
-    queue->count = queue->head = queue->capacity = 0;
     lua_newtable(L);
     lua_setiuservalue(L, 1, ITEMS);
+    queue->unfinished -= queue->count < queue->unfinished ? queue->count : queue->unfinished;
+    queue->count = queue->head = queue->capacity = 0;
+    queue->changes++;
     if (queue->unfinished == 0) wake_all(rt, &queue->joiners);
   }
   wake_all(rt, &queue->getters);

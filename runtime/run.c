@@ -23,16 +23,21 @@ static int spawn(lua_State *L) {
 /* Takes a function and nargs arguments off the stack; leaves the task, or gives an error. */
 static int start(lua_State *L, lull_t *rt, int nargs, int is_main) {
   int first = lua_gettop(L) - nargs;
+  if (!lua_checkstack(L, 4)) {
+    lua_pop(L, nargs + 1);
+    return UV_ENOMEM;
+  }
   lua_pushcfunction(L, spawn);
   lua_insert(L, first);
   lua_pushlightuserdata(L, rt);
   lua_insert(L, first + 1);
   lua_pushboolean(L, is_main);
   lua_insert(L, first + 2);
-  if (lua_pcall(L, nargs + 3, 1, 0) == LUA_OK) return 0;
+  int status = lua_pcall(L, nargs + 3, 1, 0);
+  if (status == LUA_OK) return 0;
   lull__set_error(rt, lua_tostring(L, -1));
   lua_pop(L, 1);
-  return UV_ENOMEM;
+  return status == LUA_ERRMEM ? UV_ENOMEM : LULL_ESCRIPT;
 }
 
 /* report(rt, task): keeps the text of the task's error. */
@@ -57,6 +62,10 @@ static int report(lua_State *L) {
 static int conclude(lua_State *L, lull_t *rt, lull_task *task, int status) {
   if (rt->exit_code >= 0) return LULL_EEXIT;
   if (status < 0 || task->f.o.state == LULL_RESULT) return status;
+  if (task->f.o.state == LULL_PENDING) {
+    lull__set_error(rt, "the loop was stopped before the main task was done");
+    return LULL_ESCRIPT;
+  }
   lua_pushcfunction(L, report);
   lua_pushlightuserdata(L, rt);
   lua_pushvalue(L, -3);
@@ -68,11 +77,20 @@ static int conclude(lua_State *L, lull_t *rt, lull_task *task, int status) {
   return LULL_ESCRIPT;
 }
 
+static int is_busy(const lull_t *rt) {
+  return rt->driving || rt->in_turn;
+}
+
 int lull_run_function(lull_t *rt, int nargs) {
   lua_State *L = rt->main;
-  if (rt->driving || rt->in_turn) return LULL_EBUSY;
+  if (is_busy(rt)) {
+    lua_pop(L, nargs + 1);
+    return LULL_EBUSY;
+  }
   lull__set_error(rt, NULL);
   rt->interrupted = 0;
+  rt->exit_code = -1;
+  rt->loop_closed = 0;
   int status = start(L, rt, nargs, 1);
   if (status < 0) return status;
   lull_task *task = rt->main_task;
@@ -84,39 +102,58 @@ int lull_run_function(lull_t *rt, int nargs) {
   return status;
 }
 
-static int run_chunk(lull_t *rt, int argc, const char *const *argv) {
-  lua_State *L = rt->main;
-  if (!lua_checkstack(L, argc + 4)) {
-    lua_pop(L, 1);
-    lull__set_error(rt, "too many arguments");
-    return UV_E2BIG;
-  }
-  for (int i = 0; i < argc; i++) lua_pushstring(L, argv[i]);
-  return lull_run_function(rt, argc);
+/* A script and its arguments; what became of loading it. */
+typedef struct script {
+  const char *path, *code, *name;
+  size_t size;
+  int argc;
+  const char *const *argv;
+  int status, reason;
+} script;
+
+/* load(script) -> the function and the arguments. Runs protected: no memory is an error too. */
+static int load(lua_State *L) {
+  script *what = lua_touserdata(L, 1);
+  luaL_checkstack(L, what->argc + 4, "too many arguments");
+  errno = 0;
+  what->status = what->code ? luaL_loadbuffer(L, what->code, what->size, what->name)
+                            : luaL_loadfile(L, what->path);
+  what->reason = errno;
+  if (what->status != LUA_OK) return lua_error(L);
+  for (int i = 0; i < what->argc; i++) lua_pushstring(L, what->argv[i]);
+  return what->argc + 1;
 }
 
-static int not_loaded(lull_t *rt, int status) {
+static int load_failed(lull_t *rt, const script *what, int status) {
   lua_State *L = rt->main;
   lull__set_error(rt, lua_tostring(L, -1));
   lua_pop(L, 1);
-  return status == LUA_ERRMEM ? UV_ENOMEM : LULL_ESYNTAX;
+  if (status == LUA_ERRMEM || what->status == LUA_ERRMEM) return UV_ENOMEM;
+  if (what->status == LUA_OK) return UV_E2BIG;
+  if (what->status == LUA_ERRFILE && what->reason) return uv_translate_sys_error(what->reason);
+  return LULL_ESYNTAX;
+}
+
+static int run_script(lull_t *rt, script *what) {
+  lua_State *L = rt->main;
+  if (is_busy(rt)) return LULL_EBUSY;
+  lull__set_error(rt, NULL);
+  if (!lua_checkstack(L, 4)) return UV_ENOMEM;
+  lua_pushcfunction(L, load);
+  lua_pushlightuserdata(L, what);
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  return status == LUA_OK ? lull_run_function(rt, what->argc) : load_failed(rt, what, status);
 }
 
 int lull_run_string(lull_t *rt, const char *code, size_t size, const char *name, int argc,
                     const char *const *argv) {
-  if (rt->driving || rt->in_turn) return LULL_EBUSY;
-  int status = luaL_loadbuffer(rt->main, code, size, name);
-  return status == LUA_OK ? run_chunk(rt, argc, argv) : not_loaded(rt, status);
+  script what = {.code = code, .size = size, .name = name, .argc = argc, .argv = argv};
+  return run_script(rt, &what);
 }
 
 int lull_run_file(lull_t *rt, const char *path, int argc, const char *const *argv) {
-  if (rt->driving || rt->in_turn) return LULL_EBUSY;
-  errno = 0;
-  int status = luaL_loadfile(rt->main, path);
-  if (status == LUA_OK) return run_chunk(rt, argc, argv);
-  int reason = errno;
-  int code = not_loaded(rt, status);
-  return status == LUA_ERRFILE && reason ? uv_translate_sys_error(reason) : code;
+  script what = {.path = path, .argc = argc, .argv = argv};
+  return run_script(rt, &what);
 }
 
 int lull_spawn(lull_t *rt, int nargs) {
@@ -126,13 +163,33 @@ int lull_spawn(lull_t *rt, int nargs) {
   return status;
 }
 
+static int tell_deadlock(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
+  lull__push_deadlock(L, rt);
+  lull__set_error(rt, lua_tostring(L, -1));
+  return 0;
+}
+
+static int deadlocked(lull_t *rt) {
+  lua_State *L = rt->main;
+  lua_pushcfunction(L, tell_deadlock);
+  lua_pushlightuserdata(L, rt);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  return LULL_EDEADLOCK;
+}
+
 int lull_run(lull_t *rt, int once) {
-  if (rt->driving || rt->in_turn) return LULL_EBUSY;
+  if (is_busy(rt)) return LULL_EBUSY;
+  if (!lua_checkstack(rt->main, 4)) return UV_ENOMEM;
   lull__set_error(rt, NULL);
+  rt->thread = uv_thread_self();
+  rt->out_of_memory = 0;
+  rt->exit_code = -1;
   do {
     int alive = uv_run(rt->loop, once ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     if (rt->out_of_memory) return UV_ENOMEM;
-    if (!alive && rt->live > 0 && rt->nready == 0) return LULL_EDEADLOCK;
+    if (rt->exit_code >= 0) return LULL_EEXIT;
+    if (!alive && rt->live > 0 && rt->nready == 0) return deadlocked(rt);
   } while (!once && rt->live > 0);
   return rt->live > INT32_MAX ? INT32_MAX : (int)rt->live;
 }
@@ -185,7 +242,7 @@ static int stop(lua_State *L) {
 
 /* status() -> running, closed, in the main task, in any task */
 static int status(lua_State *L) {
-  const lull_t *rt = lull__rt(L);
+  const lull_t *rt = lull__rt_or_closed(L);
   lua_pushboolean(L, rt->driving || rt->in_turn);
   lua_pushboolean(L, rt->closed || rt->loop_closed);
   lua_pushboolean(L, rt->current != NULL && rt->current == rt->main_task);
@@ -230,7 +287,7 @@ static int exit_again(lua_State *L, int state, lua_KContext ctx) {
 }
 
 static int exit_process(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lull__rt_or_closed(L);
   int code = lua_isboolean(L, 1) ? (lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE)
                                  : (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
   int unwinds = lua_toboolean(L, 2) && rt->current != NULL && !rt->closed && !rt->blocked;

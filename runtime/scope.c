@@ -9,7 +9,8 @@ typedef struct lull_scope {
   lull_object o;
   lull_timer timer;
   lull_task *task;
-  uint32_t anchor;
+  double when;              /* NAN for never */
+  uint32_t anchor;          /* while the timer runs */
   uint32_t cancels;         /* requests the task had when the scope began */
   uint8_t expiring, closed; /* the time was up; the scope was left */
   uint8_t converts;         /* leaving it raised TimeoutError */
@@ -19,16 +20,27 @@ static void expire(lua_State *L, lull_t *rt, lull_timer *timer) {
   lull_scope *scope = lull__container(timer, lull_scope, timer);
   scope->expiring = 1;
   lull__cancel(L, rt, &scope->task->f, 0);
+  lull__unanchor(L, rt, &scope->anchor);
 }
 
-static void set_deadline(lua_State *L, lull_t *rt, lull_scope *scope, double when) {
+static void stop(lua_State *L, lull_t *rt, lull_scope *scope) {
   lull__timer_stop(rt, &scope->timer);
-  if (isinf(when) && when > 0) return;
-  if (lull__timer_start(rt, &scope->timer, when, expire) < 0) luaL_error(L, "not enough memory");
+  lull__unanchor(L, rt, &scope->anchor);
+}
+
+/* The scope is at index. */
+static void set_deadline(lua_State *L, lull_t *rt, lull_scope *scope, int index, double when) {
+  stop(L, rt, scope);
+  scope->when = when;
+  if (isnan(when) || when == HUGE_VAL) return;
+  scope->anchor = lull__anchor(L, rt, index);
+  if (lull__timer_start(rt, &scope->timer, when, expire) == 0) return;
+  lull__unanchor(L, rt, &scope->anchor);
+  luaL_error(L, "not enough memory");
 }
 
 static double check_when(lua_State *L, int index, double start) {
-  if (lua_isnoneornil(L, index)) return HUGE_VAL;
+  if (lua_isnoneornil(L, index)) return NAN;
   double seconds = luaL_checknumber(L, index);
   luaL_argcheck(L, !isnan(seconds), index, "a number of seconds expected, got nan");
   return start + seconds;
@@ -42,8 +54,7 @@ static int open_scope(lua_State *L, lull_t *rt, double when) {
   scope->cancels = rt->current->cancels;
   lull__push_anchored(L, rt, rt->current->anchor);
   lua_setiuservalue(L, -2, 1);
-  scope->anchor = lull__anchor(L, rt, -1);
-  set_deadline(L, rt, scope, when);
+  set_deadline(L, rt, scope, lua_gettop(L), when);
   return 1;
 }
 
@@ -62,13 +73,13 @@ static int scope_close(lua_State *L) {
   lull_scope *scope = lull__check(L, rt, 1, LULL_SCOPE);
   if (scope->closed) return 0;
   scope->closed = 1;
-  lull__timer_stop(rt, &scope->timer);
-  lull__unanchor(L, rt, &scope->anchor);
+  stop(L, rt, scope);
   if (!scope->expiring) return 0;
   lull_task *task = scope->task;
   if (task->cancels > 0) task->cancels--;
-  if (task->cancels == 0) task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
-  if (task->cancels > scope->cancels || !lull__is_cancelled(L, rt, 2)) return 0;
+  if (task->cancels > scope->cancels) return 0; /* somebody else's request is left */
+  task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
+  if (!lull__is_cancelled(L, rt, 2)) return 0;
   scope->converts = 1;
   lull__push_error(L, rt, LULL_TIMEOUT_ERROR, "the time is up");
   lua_pushvalue(L, 2);
@@ -90,12 +101,11 @@ static int scope_converted(lua_State *L) {
 }
 
 static int scope_when(lua_State *L) {
-  lull_t *rt = lull__rt(L);
-  const lull_scope *scope = lull__check(L, rt, 1, LULL_SCOPE);
-  if (scope->timer.index == LULL_NO_TIMER)
+  const lull_scope *scope = lull__check(L, lull__rt(L), 1, LULL_SCOPE);
+  if (isnan(scope->when))
     lua_pushnil(L);
   else
-    lua_pushnumber(L, lull__timer_when(rt, &scope->timer));
+    lua_pushnumber(L, scope->when);
   return 1;
 }
 
@@ -105,7 +115,7 @@ static int scope_reschedule(lua_State *L) {
   double when = check_when(L, 2, 0);
   if (scope->closed) return luaL_error(L, "the timeout scope was left already");
   if (scope->expiring) return luaL_error(L, "the timeout scope has expired already");
-  set_deadline(L, rt, scope, when);
+  set_deadline(L, rt, scope, 1, when);
   return 0;
 }
 

@@ -4,7 +4,7 @@
 
 #include "internal.h"
 
-enum { OP_CACHE = 1 }; /* user value of the sleeper that owns the ops */
+enum { SPARE = 2 }; /* upvalue of sleep: the last op, to be handed out again when it was awaited */
 
 static void wake_sleeper(lua_State *L, lull_t *rt, lull_timer *timer) {
   (void)L;
@@ -35,6 +35,7 @@ static const lull_wait pause_wait = {"sleep", cancel_nothing, NULL};
 
 static int pause_task(lua_State *L, lull_t *rt) {
   lull_task *task = rt->current;
+  if (task->f.o.flags & LULL_SWALLOWED) lull__warn_swallowed(L, rt, task);
   if (task->f.o.flags & LULL_MUST_CANCEL) /* wakes it */
     return lull__suspend(L, rt, &pause_wait, NULL, sleep_done, (lua_KContext)rt);
   task->wait = &pause_wait;
@@ -48,6 +49,8 @@ static int start_sleep(lua_State *L, lull_t *rt, lull_op *op) {
   double delay = op->number;
   if (op->o.flags & LULL_HAS_EXTRAS) { /* a result was given */
     lua_getiuservalue(L, 1, 2);
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, 2);
     op->o.flags &= (uint8_t)~LULL_HAS_EXTRAS;
   }
   if (delay <= 0) return pause_task(L, rt);
@@ -65,18 +68,31 @@ static double check_delay(lua_State *L, int index) {
   return delay;
 }
 
+static lull_op *push_op(lua_State *L, lull_t *rt) {
+  lull_op *op = lua_touserdata(L, lua_upvalueindex(SPARE));
+  if (op != NULL && op->o.state == LULL_CONSUMED) {
+    lua_pushvalue(L, lua_upvalueindex(SPARE));
+    return op;
+  }
+  op = lull__new_op(L, rt, &sleep_kind);
+  lua_pushvalue(L, -1);
+  lua_replace(L, lua_upvalueindex(SPARE));
+  return op;
+}
+
 static int new_sleep(lua_State *L) {
   lull_t *rt = lull__rt(L);
   double delay = check_delay(L, 1);
-  if (rt->closed) return luaL_error(L, "the runtime is closed");
-  lua_settop(L, 2);
-  lull_op *op = lull__push_op(L, rt, &sleep_kind, lua_upvalueindex(2), OP_CACHE);
+  int has_result = !lua_isnoneornil(L, 2);
+  lull_op *op = push_op(L, rt);
+  op->o.state = LULL_LAZY;
   op->number = delay;
-  if (!lua_isnil(L, 2)) {
+  if (has_result) {
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, 2);
     op->o.flags |= LULL_HAS_EXTRAS;
   }
+  lull__track(L, rt, &op->o, &op->origin, 0);
   return 1;
 }
 
@@ -105,7 +121,7 @@ static const luaL_Reg functions[] = {
 void lull__open_sleep(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
-  lua_newuserdatauv(L, 0, OP_CACHE);
-  lua_pushcclosure(L, new_sleep, 2);
+  lua_pushnil(L);
+  lua_pushcclosure(L, new_sleep, SPARE);
   lua_setfield(L, -2, "sleep");
 }

@@ -7,7 +7,7 @@ enum { ACQUIRE_OP = 1, WAIT_OP = 1 }; /* user values: the spare ops */
 
 typedef struct lull_semaphore {
   lull_object o;
-  lua_Integer value, bound; /* bound: no more permits than this; 1 for a lock, 0 for none */
+  lua_Integer value, bound; /* bound: no more permits than this; 1 for a lock */
   lull_node waiters;
   uint64_t turn; /* of a lock: how often it was released */
   int is_lock;
@@ -43,30 +43,35 @@ static void give_back(lua_State *L, lull_t *rt, lull_task *task) {
 static const lull_wait lock_wait = {"a lock", lull__cancel_listed, give_back};
 static const lull_wait semaphore_wait = {"a semaphore", lull__cancel_listed, give_back};
 
-/* The op at index 1 has got its permit. */
-static int push_guard(lua_State *L, lull_t *rt, lull_semaphore *semaphore) {
+/* Pushes the guard of the op at index 1. It guards nothing yet. */
+static lull_guard *push_guard(lua_State *L, lull_t *rt, lull_semaphore *semaphore) {
   lull_guard *guard = lull__new_object(L, rt, sizeof *guard, 1, LULL_GUARD);
   guard->semaphore = semaphore;
-  guard->o.state = LULL_PENDING;
+  guard->o.state = LULL_CONSUMED;
   lua_getiuservalue(L, 1, 1);
   lua_setiuservalue(L, -2, 1);
-  guard->turn = semaphore->turn;
+  return guard;
+}
+
+static int arm(lull_guard *guard) {
+  guard->o.state = LULL_PENDING;
+  guard->turn = guard->semaphore->turn;
   return 1;
 }
 
 static int acquired(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  lull_t *rt = (lull_t *)ctx;
-  lull_semaphore *semaphore = rt->current->subject;
-  lull__woken(L, rt);
-  return push_guard(L, rt, semaphore);
+  lull__woken(L, (lull_t *)ctx);
+  return arm(lua_touserdata(L, -1));
 }
 
+/* The guard comes first: to make it may fail, and may run a finalizer that releases. */
 static int start_acquire(lua_State *L, lull_t *rt, lull_op *op) {
   lull_semaphore *semaphore = op->subject;
+  lull_guard *guard = push_guard(L, rt, semaphore);
   if (semaphore->value > 0) {
     semaphore->value--;
-    return push_guard(L, rt, semaphore);
+    return arm(guard);
   }
   lull__wait_in(rt->current, &semaphore->waiters);
   return lull__suspend(L, rt, semaphore->is_lock ? &lock_wait : &semaphore_wait, semaphore,
@@ -86,12 +91,15 @@ static int semaphore_acquire(lua_State *L) {
   return 1;
 }
 
-static int semaphore_release(lua_State *L) {
-  lull_semaphore *semaphore = check_semaphore(L);
-  if (semaphore->bound && semaphore->value >= semaphore->bound)
-    return luaL_error(L, semaphore->is_lock ? "the lock is not acquired"
-                                            : "the semaphore was released too many times");
+static void check_release(lua_State *L, lull_semaphore *semaphore) {
+  if (semaphore->value >= semaphore->bound)
+    luaL_error(L, semaphore->is_lock ? "the lock is not acquired"
+                                     : "the semaphore was released too many times");
   release(lull__rt(L), semaphore);
+}
+
+static int semaphore_release(lua_State *L) {
+  check_release(L, check_semaphore(L));
   return 0;
 }
 
@@ -130,7 +138,7 @@ static int new_lock(lua_State *L) {
 }
 
 static int new_semaphore(lua_State *L) {
-  return push_semaphore(L, check_value(L), 0, 0);
+  return push_semaphore(L, check_value(L), LUA_MAXINTEGER, 0);
 }
 
 static int new_bounded_semaphore(lua_State *L) {
@@ -147,7 +155,7 @@ static int guard_close(lua_State *L) {
   if (guard->o.state != LULL_PENDING) return 0;
   guard->o.state = LULL_CONSUMED;
   if (guard->semaphore->is_lock && guard->turn != guard->semaphore->turn) return 0;
-  release(rt, guard->semaphore);
+  check_release(L, guard->semaphore);
   return 0;
 }
 

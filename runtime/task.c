@@ -10,85 +10,105 @@
 
 /* ---- coroutine objects ---- */
 
-static lull_task *new_coroutine(lua_State *L, lull_t *rt, int nargs) {
+static lull_task *new_coroutine(lua_State *L, lull_t *rt, int slots) {
   if (rt->closed) luaL_error(L, "the runtime is closed");
-  lull_task *task =
-      lull__new_object(L, rt, sizeof *task, 2 + (nargs > MAX_ARGS ? 1 : nargs), LULL_TASK);
-  task->f.o.nargs = (uint8_t)(nargs > MAX_ARGS ? 1 : nargs);
+  lull_task *task = lull__new_object(L, rt, sizeof *task, 2 + slots, LULL_TASK);
+  task->f.o.nargs = task->capacity = (uint8_t)slots;
   task->timer.index = LULL_NO_TIMER;
   return task;
 }
 
-/* Makes a coroutine object out of a function at index and nargs arguments above it; pushes it. */
-lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs) {
-  lull_task *task = new_coroutine(L, rt, nargs);
-  lua_pushvalue(L, index);
+/* Packs the nargs values above index into a table and pushes it. */
+static void pack_arguments(lua_State *L, int index, int nargs) {
+  lua_createtable(L, nargs, 1);
+  for (int i = 1; i <= nargs; i++) {
+    lua_pushvalue(L, index + i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushinteger(L, nargs);
+  lua_setfield(L, -2, "n");
+}
+
+/* Puts function (an index) and the nargs arguments above index into the object on top. */
+static void fill(lua_State *L, lull_task *task, int function, int index, int nargs) {
+  lua_pushvalue(L, function);
   lua_setiuservalue(L, -2, 1);
   if (nargs > MAX_ARGS) {
-    lua_createtable(L, nargs, 1);
-    for (int i = 1; i <= nargs; i++) {
-      lua_pushvalue(L, index + i);
-      lua_rawseti(L, -2, i);
-    }
-    lua_pushinteger(L, nargs);
-    lua_setfield(L, -2, "n");
+    pack_arguments(L, index, nargs);
     lua_setiuservalue(L, -2, 3);
     task->f.o.flags |= LULL_PACKED;
-    return task;
+    return;
   }
   for (int i = 1; i <= nargs; i++) {
     lua_pushvalue(L, index + i);
     lua_setiuservalue(L, -2, 2 + i);
   }
+}
+
+/* Makes a coroutine object out of a function at index and nargs arguments above it; pushes it. */
+lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs) {
+  lull_task *task = new_coroutine(L, rt, nargs > MAX_ARGS ? 1 : nargs);
+  fill(L, task, index, index, nargs);
   return task;
 }
 
-/* What an async function is: upvalues are the runtime, the Lua function, and its place. */
+/* Coroutine objects that were awaited in place are spent: what they held is on the stack of the
+ * task. They are used again, if the collector has not taken them: the spares are slots in the
+ * table of unawaited objects, whose values are weak. Debug mode makes each object anew, so that
+ * one awaited twice is always found out. */
+enum { FUNCTION = 2, ORIGIN, TRACKED }; /* upvalues of an async function; 1 is the runtime */
+
+static lull_task *take_spare(lua_State *L, lull_t *rt, int nargs) {
+  uint32_t slot = rt->spares[--rt->nspares];
+  lua_rawgeti(L, lua_upvalueindex(TRACKED), slot);
+  lull_task *task = lua_touserdata(L, -1);
+  if (task != NULL && task->f.o.slot == slot && task->f.o.state == LULL_CONSUMED &&
+      task->f.o.kind == LULL_TASK && nargs <= task->capacity && !rt->debug && !rt->closed) {
+    task->f.o.state = LULL_LAZY;
+    task->f.o.nargs = (uint8_t)nargs;
+    return task;
+  }
+  lua_pop(L, 1);
+  return NULL;
+}
+
 static int call_async(lua_State *L) {
   lull_t *rt = lull__rt(L);
   int nargs = lua_gettop(L);
-  luaL_checkstack(L, 8, NULL);
-  if (nargs > MAX_ARGS) {
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_insert(L, 1);
-    lull_task *task = lull__new_task(L, rt, 1, nargs);
-    lull__unawaited_add(L, rt, &task->f.o, lua_touserdata(L, lua_upvalueindex(3)));
-    return 1;
-  }
-  lull_task *task = new_coroutine(L, rt, nargs);
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_setiuservalue(L, -2, 1);
-  for (int i = 1; i <= nargs; i++) {
-    lua_pushvalue(L, i);
-    lua_setiuservalue(L, -2, 2 + i);
-  }
-  lull__unawaited_add(L, rt, &task->f.o, lua_touserdata(L, lua_upvalueindex(3)));
+  if (nargs > 8) luaL_checkstack(L, 8, NULL);
+  lull_task *task = rt->nspares && nargs <= MAX_ARGS ? take_spare(L, rt, nargs) : NULL;
+  if (task == NULL) task = new_coroutine(L, rt, nargs > MAX_ARGS ? 1 : nargs);
+  fill(L, task, lua_upvalueindex(FUNCTION), 0, nargs);
+  lull__track(L, rt, &task->f.o, lua_touserdata(L, lua_upvalueindex(ORIGIN)),
+              lua_upvalueindex(TRACKED));
   return 1;
 }
 
 /* async(f [, name]): the name is for warnings, instead of the function's place. */
 static int async(lua_State *L) {
+  lull_t *rt = lull__rt(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
   const char *name = luaL_optstring(L, 2, NULL);
-  lua_settop(L, 1);
+  lua_settop(L, 2);
   if (name == NULL) {
     lua_pushvalue(L, 1);
     lull__push_place(L);
     name = lua_tostring(L, -1);
   }
-  const char *place = lull__intern(L, lull__rt(L), name);
-  lua_settop(L, 1);
+  name = lull__intern(L, rt, name);
   lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_pushlightuserdata(L, (void *)place);
-  lua_pushcclosure(L, call_async, 3);
+  lua_pushvalue(L, 1);
+  lull_origin *origin = lua_newuserdatauv(L, sizeof *origin, 0);
+  *origin = (lull_origin){.name = name};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
+  lua_pushcclosure(L, call_async, TRACKED);
   return 1;
 }
 
 /* Pushes the function and arguments of the coroutine object at index; gives their number. */
 int lull__push_call(lua_State *L, lull_task *task, int index) {
   int nargs = task->f.o.nargs;
-  luaL_checkstack(L, nargs + 8, "too many arguments");
+  if (nargs > 8) luaL_checkstack(L, nargs + 8, "too many arguments");
   lua_getiuservalue(L, index, 1);
   if (!(task->f.o.flags & LULL_PACKED)) {
     for (int i = 1; i <= nargs; i++) lua_getiuservalue(L, index, 2 + i);
@@ -144,7 +164,7 @@ static lua_State *runner(lua_State *L, lull_t *rt) {
 
 static int body_end(lua_State *L, int status, lua_KContext ctx) {
   lull_t *rt = (lull_t *)ctx;
-  if (status != LUA_OK && status != LUA_YIELD) rt->step_failed = 1;
+  rt->step_failed = status != LUA_OK && status != LUA_YIELD; /* an eager child may have set it */
   return lua_gettop(L) - 2;
 }
 
@@ -156,7 +176,7 @@ static int body(lua_State *L) {
 /* Moves the body, function and arguments of a task to its thread. The task is at index of L. */
 static int load_body(lua_State *L, lull_t *rt, lull_task *task, int index, lua_State *co) {
   int nargs = lull__push_call(L, task, index);
-  if (!lua_checkstack(co, nargs + 8)) luaL_error(L, "too many arguments");
+  if (nargs > 8 && !lua_checkstack(co, nargs + 8)) luaL_error(L, "too many arguments");
   lua_pushcfunction(co, body);
   lua_pushlightuserdata(co, rt);
   lua_pushcfunction(co, lull__message_handler);
@@ -173,7 +193,7 @@ static int load_body(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
 
 /* The task at index of L is done; its thread's top values are its results, or its error. */
 static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_State *co,
-                     int results, int failed) {
+                     int results, int failed, int anchors) {
   lull_status state = LULL_RESULT;
   if (failed) {
     lua_xmove(co, L, 1);
@@ -181,28 +201,29 @@ static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
     if (state == LULL_FAILED) lull__watch_error(L, rt, &task->f, index);
     lua_setiuservalue(L, index, 1);
   } else {
-    luaL_checkstack(L, results + 4, "too many results");
+    if (results > 8) luaL_checkstack(L, results + 8, "too many results");
     lua_xmove(co, L, results);
     lull__set_values(L, &task->f, index, results);
     if (task->f.o.flags & LULL_MUST_CANCEL) state = LULL_CANCELLED;
   }
-  lull__conclude_task(L, rt, task, index, state);
+  lull__conclude_task(L, rt, task, index, state, anchors);
 }
 
-/* Completes a task whose result is in place. */
-void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state) {
+/* Completes a task whose result is in place. anchors: see resume. */
+void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
+                         int anchors) {
   rt->live--;
   task->thread = NULL;
   lull__finish(L, rt, &task->f, index, state);
   if (task->gather != NULL) lull__gather_child_done(L, rt, task->gather, &task->f, index);
   task->gather = NULL;
-  lull__unanchor(L, rt, &task->anchor);
+  lull__unanchor_from(L, rt, &task->anchor, anchors);
 }
 
-static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co) {
+static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int anchors) {
   if (task->thread != NULL) return;
   task->thread = co;
-  lull__push_anchored(L, rt, task->anchor);
+  lua_rawgeti(L, anchors, task->anchor);
   lua_pushthread(co);
   lua_xmove(co, L, 1);
   lua_setiuservalue(L, -2, 1);
@@ -210,9 +231,9 @@ static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co) 
   rt->runner = NULL;
 }
 
-static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int status,
-                  int results) {
-  lull__push_anchored(L, rt, task->anchor);
+static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int status, int results,
+                  int anchors) {
+  lua_rawgeti(L, anchors, task->anchor);
   int index = lua_gettop(L);
   int kept = task->thread != NULL;
   if (status == LUA_YIELD) { /* not by await: a C function yielded to whoever resumed it */
@@ -220,7 +241,7 @@ static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int 
     lua_pushliteral(co, "attempt to yield out of a task: use await");
     status = LUA_ERRRUN;
   }
-  conclude(L, rt, task, index, co, results, status != LUA_OK || rt->step_failed);
+  conclude(L, rt, task, index, co, results, status != LUA_OK || rt->step_failed, anchors);
   lua_settop(L, index - 1);
   if (status != LUA_OK) {
     lua_resetthread(co);
@@ -243,13 +264,16 @@ static void warn_slow(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, 
   lua_pop(L, 4);
 }
 
-static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int nargs) {
+/* Resumes a task. The table of anchors is at index `anchors` of L. */
+static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int nargs,
+                   int anchors) {
   lull_task *outer = rt->current;
   lua_State *outer_active = rt->active, *outer_base = rt->base;
   int depth = rt->depth, blocked = rt->blocked, status, results;
   uint64_t begin = rt->debug ? uv_hrtime() : 0;
   rt->current = task;
   rt->active = rt->base = co;
+  if (rt->interrupts) lull__interrupt_move(rt, co);
   rt->blocked = 0;
   for (;;) {
     rt->suspending = 0;
@@ -264,11 +288,11 @@ static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int
   rt->base = outer_base;
   rt->blocked = blocked;
   if (rt->hooked != NULL) lull__interrupt_move(rt, NULL);
-  if (rt->debug) warn_slow(L, rt, task, co, uv_hrtime() - begin);
+  if (begin != 0) warn_slow(L, rt, task, co, uv_hrtime() - begin);
   if (status == LUA_YIELD && rt->suspending)
-    suspended(L, rt, task, co);
+    suspended(L, rt, task, co, anchors);
   else
-    ended(L, rt, task, co, status, results);
+    ended(L, rt, task, co, status, results, anchors);
   rt->suspending = 0;
   rt->current = outer;
   rt->depth = depth;
@@ -278,22 +302,22 @@ static void step(lua_State *L, lull_t *rt, lull_link *link) {
   lull_task *task = lull__container(link, lull_task, link);
   if (task->thread != NULL) {
     lua_pop(task->thread, 1); /* the marker */
-    resume(L, rt, task, task->thread, 0);
+    resume(L, rt, task, task->thread, 0, LULL_ANCHORS);
     return;
   }
   rt->current = task;
-  lull__push_anchored(L, rt, task->anchor);
+  lua_rawgeti(L, LULL_ANCHORS, task->anchor);
   int index = lua_gettop(L);
   if (task->f.o.flags & LULL_MUST_CANCEL) {
     lua_pushnil(L);
     lua_setiuservalue(L, index, 1);
-    lull__conclude_task(L, rt, task, index, LULL_CANCELLED);
+    lull__conclude_task(L, rt, task, index, LULL_CANCELLED, LULL_ANCHORS);
     lua_settop(L, index - 1);
   } else {
     lua_State *co = runner(L, rt);
     int nargs = load_body(L, rt, task, index, co);
     lua_settop(L, index - 1);
-    resume(L, rt, task, co, nargs);
+    resume(L, rt, task, co, nargs, LULL_ANCHORS);
   }
   rt->current = NULL;
 }
@@ -304,24 +328,28 @@ static void start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index) 
   int nargs = load_body(L, rt, task, index, co);
   task->thread = co;
   lua_setiuservalue(L, index, 1);
-  resume(L, rt, task, co, nargs);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  resume(L, rt, task, co, nargs, lua_gettop(L));
+  lua_pop(L, 1);
 }
 
 /* A step of the task ended in an error of the scheduler's own: no memory. */
 void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
   if (task->f.o.state != LULL_PENDING || task->f.o.flags & LULL_WAITING) return;
-  lull__push_anchored(L, rt, task->anchor);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  lua_rawgeti(L, -1, task->anchor);
   lua_pushvalue(L, error);
   lua_setiuservalue(L, -2, 1);
   task->f.o.nargs = 1;
-  lull__conclude_task(L, rt, task, lua_gettop(L), LULL_FAILED);
-  lua_pop(L, 1);
+  lull__conclude_task(L, rt, task, lua_gettop(L), LULL_FAILED, lua_gettop(L) - 1);
+  lua_pop(L, 2);
 }
 
 /* ---- scheduling, suspending, waking ---- */
 
 static void inherit_context(lua_State *L, lull_t *rt, int index) {
   if (rt->current == NULL || !(rt->current->f.o.flags & LULL_HAS_EXTRAS)) return;
+  index = lua_absindex(L, index);
   lull__push_anchored(L, rt, rt->current->anchor);
   if (lull__get_extra(L, -1, LULL_X_CONTEXT) == LUA_TNIL)
     lua_pop(L, 1);
@@ -334,7 +362,7 @@ static void become_task(lua_State *L, lull_t *rt, lull_task *task, int index) {
   if (rt->loop_closed) luaL_error(L, "the loop is closed");
   inherit_context(L, rt, index);
   task->anchor = lull__anchor(L, rt, index);
-  lull__awaited(rt, &task->f.o);
+  lull__untrack(rt, &task->f.o);
   lull__future_init(&task->f);
   task->id = ++rt->last_id;
   rt->live++;
@@ -342,7 +370,7 @@ static void become_task(lua_State *L, lull_t *rt, lull_task *task, int index) {
 
 /* Makes the coroutine object at index a task that starts in the next turn. */
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index) {
-  become_task(L, rt, task, lua_absindex(L, index));
+  become_task(L, rt, task, index);
   lull__ready(rt, &task->link, step);
 }
 
@@ -421,7 +449,7 @@ void lull__woken(lua_State *L, lull_t *rt) {
   lull_task *task = rt->current;
   const lull_wait *wait = task->wait;
   task->wait = NULL;
-  if (!(task->f.o.flags & LULL_MUST_CANCEL)) return;
+  if (!(task->f.o.flags & LULL_MUST_CANCEL) && !task->interrupted) return;
   task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
   int granted = !task->interrupted;
   task->interrupted = 0;
@@ -432,13 +460,13 @@ void lull__woken(lua_State *L, lull_t *rt) {
   lua_error(L);
 }
 
-/* Cancels every task but one. */
-void lull__cancel_all(lua_State *L, lull_t *rt, lull_task *except) {
+/* Cancels every task whose id is beyond `after`. */
+void lull__cancel_all(lua_State *L, lull_t *rt, uint32_t after) {
   luaL_checkstack(L, 8, NULL);
   for (uint32_t slot = 1; slot <= rt->nanchors; slot++) {
     lull__push_anchored(L, rt, slot);
     lull_object *object = lull__object(L, rt, -1);
-    if (object != NULL && object->kind == LULL_TASK && (lull_task *)object != except)
+    if (object != NULL && object->kind == LULL_TASK && ((lull_task *)object)->id > after)
       lull__cancel(L, rt, (lull_future *)object, 0);
     lua_pop(L, 1);
   }
@@ -478,7 +506,8 @@ static int task_cancelling(lua_State *L) {
 
 static int task_uncancel(lua_State *L) {
   lull_task *task = check_task(L);
-  if (task->cancels > 0 && --task->cancels == 0) task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
+  if (task->cancels > 0 && --task->cancels == 0 && !task->interrupted)
+    task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
   lua_pushinteger(L, task->cancels);
   return 1;
 }
@@ -516,7 +545,6 @@ static int option(lua_State *L, int index, const char *name) {
 static int create_task(lua_State *L) {
   static const char *const known[] = {"name", "eager", NULL};
   lull_t *rt = lull__rt(L);
-  if (rt->closed) return luaL_error(L, "the runtime is closed");
   lull__check_options(L, 2, known);
   lua_settop(L, 2);
   if (lull__to_future(L, rt, 1) != NULL || !lull__is_awaitable(L, rt, 1))
@@ -526,14 +554,14 @@ static int create_task(lua_State *L) {
     return luaL_argerror(L, 2, "option 'name' must be a string");
   option(L, 2, "eager");
   int eager = lua_toboolean(L, 4);
+  if (eager && (!rt->in_turn || rt->current == NULL))
+    return luaL_argerror(L, 2, "option 'eager' needs a running task");
   lull_task *task = (lull_task *)lull__ensure_future(L, rt, 1);
   if (named) {
     lua_pushvalue(L, 3);
     lull__set_extra(L, 1, LULL_X_NAME);
   }
   if (eager) {
-    if (!rt->in_turn || rt->current == NULL)
-      return luaL_argerror(L, 2, "option 'eager' needs a running task");
     lull__list_remove(&task->link.node);
     rt->nready--;
     start_eagerly(L, rt, task, 1);
@@ -543,7 +571,7 @@ static int create_task(lua_State *L) {
 }
 
 static int current_task(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lull__rt_or_closed(L);
   if (rt->current == NULL)
     lua_pushnil(L);
   else

@@ -1,11 +1,14 @@
-/* Coroutine objects that nobody awaits. Each lazy object has a slot in a table with weak values
- * and, beside it in C, the place it was made. A userdata that is collected in every cycle of the
+/* Coroutine objects that nobody awaits. Each coroutine object has a slot in a table with weak
+ * values and, beside it in C, the place it was made. A userdata that is collected in every cycle of the
  * collector tells that it is time to look which slots have lost their object. This costs a fifth
  * of what a finalizer on each object would. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
+
+#define ALWAYS_PLACED 1000 /* so many calls of a function are looked at each */
+#define PLACED_ONE_IN 16   /* and then one in so many */
 
 /* Gives a copy of text that lives as long as the runtime; equal texts give the same copy. */
 const char *lull__intern(lua_State *L, lull_t *rt, const char *text) {
@@ -36,8 +39,6 @@ static void grow(lua_State *L, lull_unawaited *unawaited) {
 /* Finds the line of Lua that is calling the C function on top. */
 static void find_place(lua_State *L, lull_t *rt, lull_place *place) {
   lua_Debug ar;
-  place->source = NULL;
-  place->line = 0;
   for (int level = 1; level < 8 && lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sl", &ar);
     if (ar.currentline < 0) continue;
@@ -50,24 +51,49 @@ static void find_place(lua_State *L, lull_t *rt, lull_place *place) {
   }
 }
 
-/* Notes the lazy object on top of the stack, a call of function (interned, or a literal). */
-void lull__unawaited_add(lua_State *L, lull_t *rt, lull_object *object, const char *function) {
+/* Gives the object on top of the stack a slot, which it keeps. tracked is the index of the table
+ * of unawaited objects, or 0. */
+static void take_slot(lua_State *L, lull_t *rt, lull_object *object, int tracked) {
   lull_unawaited *unawaited = &rt->unawaited;
+  lull_place place = {.function = function};
+  find_place(L, rt, &place); /* first: a collection in it may run finalizers that come here */
   if (unawaited->nfree == 0 && unawaited->count + 1 >= unawaited->capacity) grow(L, unawaited);
   uint32_t slot =
       unawaited->nfree ? unawaited->free[unawaited->nfree - 1] : unawaited->count + 1;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, slot);
-  lua_pop(L, 1);
-  lull_place place = {.function = function};
-  find_place(L, rt, &place);
+  if (tracked) {
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, tracked, slot);
+  } else {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, slot);
+    lua_pop(L, 1);
+  }
   if (unawaited->nfree)
     unawaited->nfree--;
   else
     unawaited->count++;
-  unawaited->places[slot] = place;
+  unawaited->places[slot].taken = 1;
   object->slot = slot;
+}
+
+/* Notes the lazy object on top of the stack. Finding out where it was made takes longer than
+ * making it: after many calls that is done for some only, unless in debug mode. */
+void lull__track(lua_State *L, lull_t *rt, lull_object *object, lull_origin *origin, int tracked) {
+  if (object->slot == 0) take_slot(L, rt, object, tracked);
+  lull_place *place = &rt->unawaited.places[object->slot];
+  place->source = NULL;
+  uint32_t calls = origin->calls++;
+  if (calls < ALWAYS_PLACED || calls % PLACED_ONE_IN == 0 || rt->debug) find_place(L, rt, place);
+  rt->unawaited.places[object->slot].function = origin->name;
+}
+
+/* The object has become a task: its slot is free for another. */
+void lull__untrack(lull_t *rt, lull_object *object) {
+  if (object->slot == 0) return;
+  rt->unawaited.places[object->slot] = (lull_place){0};
+  rt->unawaited.free[rt->unawaited.nfree++] = object->slot;
+  object->slot = 0;
 }
 
 static void warn(lua_State *L, lull_t *rt, const lull_place *place) {
@@ -75,7 +101,8 @@ static void warn(lua_State *L, lull_t *rt, const lull_place *place) {
     lull__warnf(L, rt, "coroutine object (%s) was never awaited (made at %s:%d)", place->function,
                 place->source, place->line);
   else
-    lull__warnf(L, rt, "coroutine object (%s) was never awaited", place->function);
+    lull__warnf(L, rt, "coroutine object (%s) was never awaited (LULL_DEBUG=1 tells where it was made)",
+                place->function);
 }
 
 /* Warns of the objects that were collected since the last scan; or of all there are. */
@@ -86,13 +113,13 @@ void lull__unawaited_scan(lua_State *L, lull_t *rt, int all) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
   for (uint32_t slot = 1; slot <= unawaited->count; slot++) {
     lull_place *place = &unawaited->places[slot];
-    if (place->function == NULL) continue;
+    if (!place->taken) continue;
     int dead = lua_rawgeti(L, -1, slot) == LUA_TNIL;
-    if (!dead && all) ((lull_object *)lua_touserdata(L, -1))->slot = 0;
     lua_pop(L, 1);
-    if (!dead && !all) continue;
-    warn(L, rt, place);
-    place->function = NULL;
+    if (place->function != NULL && (dead || all)) warn(L, rt, place);
+    if (dead || all) place->function = NULL;
+    if (!dead) continue;
+    place->taken = 0;
     unawaited->free[unawaited->nfree++] = slot;
   }
   lua_pop(L, 1);
@@ -106,7 +133,7 @@ void lull__unawaited_free(lull_t *rt) {
 
 /* The finalizer of the canary: a collection has ended; the next one needs a new canary. */
 static int canary_gc(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lull__rt_or_closed(L);
   if (rt->closed) return 0;
   rt->unawaited.collected = 1;
   lua_newuserdatauv(L, 0, 0);

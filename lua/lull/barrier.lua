@@ -5,6 +5,7 @@ local errors = require "lull.errors"
 
 local await = core.await
 
+--- A meeting point for n tasks, round after round. After asyncio.Barrier.
 ---@class lull.Barrier
 local Barrier = {__name = "lull barrier"}
 Barrier.__index = Barrier
@@ -60,14 +61,13 @@ local wait = core.async(function(self)
   return place
 end, "barrier:wait")
 
---- Waits until as many tasks wait as the barrier has parties; gives a place from 1 to n, a
---- different one to each. Raises BrokenBarrierError if it is reset or aborted meanwhile.
----@async
----@return integer
+--- Waits until as many tasks wait as the barrier has parties. Raises BrokenBarrierError if it is
+--- aborted, or reset meanwhile. After asyncio.Barrier.wait, which counts places from 0.
+---@return lull.Coroutine coroutine awaits to a place from 1 to n, a different one to each
 function Barrier:wait() return wait(self) end
 
---- Those who wait get BrokenBarrierError; then the barrier is as new.
----@async
+--- Those who wait get BrokenBarrierError; then the barrier is as new. Does not wait.
+--- After asyncio.Barrier.reset.
 function Barrier:reset()
   if self.count > 0 then
     if self.state ~= "resetting" then self.state = "resetting" end
@@ -77,7 +77,8 @@ function Barrier:reset()
   wake_all(self.waiting)
 end
 
---- Breaks the barrier for good: those who wait, and who will, get BrokenBarrierError.
+--- Breaks the barrier until it is reset: those who wait, and who will, get BrokenBarrierError.
+--- Does not wait. After asyncio.Barrier.abort.
 function Barrier:abort()
   self.state = "broken"
   wake_all(self.waiting)
@@ -85,19 +86,23 @@ function Barrier:abort()
 end
 
 --- How many tasks it takes.
+---@return integer
 function Barrier:parties() return self.size end
 
 --- How many wait now.
+---@return integer
 function Barrier:n_waiting() return self.state == "filling" and self.count or 0 end
 
 --- Whether it was aborted.
+---@return boolean
 function Barrier:broken() return self.state == "broken" end
 
 function Barrier:__tostring()
   return ("barrier (%s, %d of %d)"):format(self.state, self:n_waiting(), self.size)
 end
 
---- Makes a barrier for n tasks.
+--- Makes a barrier for n tasks. Raises an argument error if n is no integer from 1 on.
+--- After asyncio.Barrier.
 ---@param n integer
 ---@return lull.Barrier
 local function barrier(n)

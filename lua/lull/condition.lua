@@ -6,15 +6,16 @@ local errors = require "lull.errors"
 
 local async, await = core.async, core.await
 
+--- A lock, and a place to wait for what it guards to change. After asyncio.Condition.
 ---@class lull.Condition
 local Condition = {__name = "lull condition"}
 Condition.__index = Condition
 
---- Acquires the condition's lock; the result releases it when closed.
----@async
+--- Acquires the condition's lock.
+---@return lull.Coroutine coroutine awaits to a lull.Guard, which releases the lock when closed
 function Condition:acquire() return self.lock:acquire() end
 
---- Releases the condition's lock.
+--- Releases the condition's lock. Raises an error if it is not held.
 function Condition:release() self.lock:release() end
 
 --- Whether the condition's lock is held.
@@ -59,9 +60,9 @@ local wait = async(function(self)
   error(cancellation == nil and err or cancellation, 0)
 end, "condition:wait")
 
---- Gives the lock back, waits to be notified, and takes the lock again.
----@async
----@return true
+--- Gives the lock back, waits to be notified, and takes the lock again, also when it is cancelled
+--- meanwhile. Raises an error if the lock is not held. After asyncio.Condition.wait.
+---@return lull.Coroutine coroutine awaits to true
 function Condition:wait() return wait(self) end
 
 local wait_for = async(function(self, predicate)
@@ -73,16 +74,19 @@ local wait_for = async(function(self, predicate)
   return result
 end, "condition:wait_for")
 
---- Waits until a predicate, called with the lock held, gives a true value; gives that value.
----@async
+--- Waits until a predicate, called with the lock held, gives a true value. Raises an error if the
+--- lock is not held when it has to wait, or what the predicate raises.
+--- After asyncio.Condition.wait_for.
 ---@param predicate fun(): any
+---@return lull.Coroutine coroutine awaits to what the predicate gave
 function Condition:wait_for(predicate)
   check.type(1, "wait_for", predicate, "function")
   return wait_for(self, predicate)
 end
 
---- Wakes waiters, one if n is left out. The lock must be held.
----@param n integer?
+--- Wakes waiters, the one that has waited longest first. Raises an error if the lock is not held.
+--- After asyncio.Condition.notify.
+---@param n integer? how many at most; 1 if left out
 function Condition:notify(n)
   check.type(1, "notify", n, "number", true)
   check_locked(self, "notify")
@@ -96,7 +100,7 @@ function Condition:notify(n)
   end
 end
 
---- Wakes all waiters. The lock must be held.
+--- Wakes all waiters. Raises an error if the lock is not held. After asyncio.Condition.notify_all.
 function Condition:notify_all()
   check_locked(self, "notify_all")
   self:notify(#self.waiters)
@@ -111,7 +115,8 @@ local function is_lock(value)
   return type(value) == "userdata" and tostring(value):match("^lock ") ~= nil
 end
 
---- Makes a condition on a lock, a new one if it is left out.
+--- Makes a condition. Raises an argument error if the lock is none. After asyncio.Condition.
+---@param lock lull.Lock? a new one if left out
 ---@return lull.Condition
 local function condition(lock)
   if lock ~= nil and not is_lock(lock) then

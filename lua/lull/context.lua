@@ -3,13 +3,15 @@
 local check = require "lull.check"
 local _, core = ...
 
+--- A variable of which every task has its own value. After contextvars.ContextVar.
 ---@class lull.ContextVar
 local ContextVar = {__name = "lull context variable"}
 ContextVar.__index = ContextVar
 
 local unset = {}
 
---- The value in the running task, or the default.
+--- The value in the running task (outside any task: the runtime's), or the default.
+---@return any
 function ContextVar:get()
   local context = core.get_context()
   local value = context and context[self]
@@ -18,7 +20,9 @@ function ContextVar:get()
   return value
 end
 
---- Sets the value for the running task and the tasks it will create.
+--- Sets the value for the running task and the tasks it will create. A coroutine object that is
+--- awaited in place shares it with its awaiter.
+---@param value any nil is a value like others: it hides the default
 function ContextVar:set(value)
   local copy = {}
   for key, other in pairs(core.get_context() or copy) do copy[key] = other end
@@ -29,9 +33,10 @@ end
 
 function ContextVar:__tostring() return ("context variable '%s'"):format(self.name) end
 
---- Makes a context variable.
----@param name string
----@param default any
+--- Makes a context variable. Raises an argument error if the name is no string.
+--- After contextvars.ContextVar.
+---@param name string what tostring shows
+---@param default any what :get() gives where nothing was set; nil if left out
 ---@return lull.ContextVar
 local function context_var(name, default)
   check.type(1, "context_var", name, "string")

@@ -2,11 +2,16 @@
 -- `parent` leads up to lull.Error.
 local _, core = ...
 
+--- The base of all error classes, and an error of none in particular. Calling a class makes an
+--- error, `lull.TimeoutError("too late")`; a table given after the message lends it its fields.
+--- `tostring(err)` is "NAME: message".
 ---@class lull.Error
 ---@field name string the class's name
 ---@field message any what went wrong
----@field traceback string? where, when it ended a task
+---@field traceback string? where, when it ended a task: one frame a line
 ---@field cause any? the error this one took the place of
+---@field parent lull.Error? of a class: the class it was made from
+---@overload fun(message: any, fields: table?): lull.Error
 local Error = {name = "Error"}
 Error.__index = Error
 Error.__name = "lull.Error"
@@ -31,7 +36,8 @@ setmetatable(Error, {__call = new_error})
 
 --- Makes a class of errors: `local ParseError = lull.Error:extend("ParseError")`, then
 --- `error(ParseError("bad token", {line = 3}))`. The second argument's fields become the error's.
----@param name string
+--- Raises an argument error if the name is no string.
+---@param name string what `err.name` and `tostring(err)` say
 ---@return lull.Error class
 function Error:extend(name)
   if type(name) ~= "string" then
@@ -43,9 +49,9 @@ function Error:extend(name)
 end
 
 local M = {Error = Error}
-for _, name in ipairs {"CancelledError", "TimeoutError", "InvalidStateError", "QueueEmpty", "QueueFull",
-                       "QueueShutDown", "BrokenBarrierError", "DeadlockError", "ExceptionGroup",
-                       "OSError"} do
+for _, name in ipairs {"CancelledError", "TimeoutError", "InvalidStateError", "QueueEmpty",
+                       "QueueFull", "QueueShutDown", "BrokenBarrierError", "DeadlockError",
+                       "ExceptionGroup", "OSError"} do
   M[name] = Error:extend(name)
 end
 M.ConnectionError = M.OSError:extend("ConnectionError")
@@ -78,7 +84,8 @@ local function is_instance(err, class)
   return false
 end
 
---- Whether a value, any value whatever, is an error of a class, or a group that holds one.
+--- Whether a value, any value whatever, is an error of a class (or of one made from it), or a group
+--- that holds one. Raises an argument error if the class is none.
 ---@param err any
 ---@param class lull.Error? lull.Error if left out
 ---@return boolean

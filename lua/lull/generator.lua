@@ -7,6 +7,7 @@ local create, resume, status, co_yield = coroutine.create, coroutine.resume, cor
 
 local GeneratorExit = errors.CancelledError:extend("GeneratorExit")
 
+--- What a generator function gives: an iterator for a `for` loop, which closes it at its end.
 ---@class lull.Generator
 local Generator = {__name = "lull generator"}
 Generator.__index = Generator
@@ -33,8 +34,9 @@ local function run(self, body, ...)
   if not ok and err ~= self.exit then error(err, 0) end
 end
 
---- Gives the generator's next values; nil when it has ended.
+--- Runs the body to its next yield. Raises the body's errors, and an error if it runs already.
 ---@async
+---@return any ... what was yielded; nil when the body has ended
 function Generator:__call()
   if self.done then return nil end
   check_idle(self)
@@ -45,7 +47,9 @@ function Generator:__call()
   return after(self, resume(self.co))
 end
 
---- Ends the generator where it stands: its to-be-closed variables are closed, which may await.
+--- Ends the generator where it stands: its to-be-closed variables are closed, which may await. A
+--- `for` loop does it when it is left. Raises errors of that cleanup, and an error if the generator
+--- runs, or yields instead of ending. After aclose of Python's asynchronous generators.
 ---@async
 function Generator:close()
   if self.done then return end
@@ -93,9 +97,10 @@ end
 --- Makes a generator function out of one that takes `yield` and the arguments:
 --- `local count = lull.generator(function(yield, n) for i = 1, n do yield(i) end end)`, then
 --- `for i in count(3) do ... end`. Body and loop may await; leaving the loop early runs the body's
---- cleanup.
----@param body fun(yield: fun(...), ...)
----@return fun(...): lull.Generator
+--- cleanup. yield raises an error if it is given nil, or called outside the body. Raises an
+--- argument error if the body is no function. After Python's asynchronous generators.
+---@param body fun(yield: fun(...), ...) called with yield and the generator function's arguments
+---@return fun(...): lull.Generator generator the rest of what a `for` takes follows
 local function generator(body)
   check.type(1, "generator", body, "function")
   return function(...) return start(body, ...) end

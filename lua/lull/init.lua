@@ -58,8 +58,11 @@ local function let_through(ok, ...)
   return ok, ...
 end
 
---- A pcall that lets CancelledError through, as `except Exception` does.
----@return boolean ok, any ...
+--- A pcall that lets CancelledError through, as Python's `except Exception` does.
+---@param f function called with the arguments that follow; it may await
+---@param ... any
+---@return boolean ok
+---@return any ... the function's results, or its error
 function lull.try(f, ...) return let_through(pcall(f, ...)) end
 
 return lull

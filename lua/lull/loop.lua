@@ -5,6 +5,7 @@ local _, core = ...
 local await = core.await
 local plain_pcall, plain_xpcall = pcall, xpcall
 
+--- The loop that runs the tasks. After asyncio's event loop.
 ---@class lull.Loop
 local Loop = {__name = "lull loop"}
 Loop.__index = Loop
@@ -12,17 +13,20 @@ for name, method in pairs(core.loop_methods) do Loop[name] = method end
 
 local M = {}
 
---- The loop's clock: monotonic seconds.
-function Loop:time() return core.now() end
+--- The loop's clock, the same as lull.now. After loop.time.
+---@return number seconds monotonic
+function Loop.time(_) return core.now() end
 
---- Whether the loop is running: always so inside a task.
-function Loop:is_running()
+--- Whether the loop is running: always so inside a task. After loop.is_running.
+---@return boolean
+function Loop.is_running(_)
   local running = core.status()
   return running
 end
 
---- Whether the loop was closed.
-function Loop:is_closed()
+--- Whether the loop was closed. After loop.is_closed.
+---@return boolean
+function Loop.is_closed(_)
   local _, closed = core.status()
   return closed
 end
@@ -42,8 +46,14 @@ local function check_may_run(name)
   return in_main
 end
 
---- Runs the loop until something is done; gives its results. In the main task of a script: await.
-function Loop:run_until_complete(awaitable)
+--- Runs the loop until something is done; other tasks stay as they are then. In the main task of a
+--- script it is await. Raises its error; an error if the loop is closed, runs already (in any
+--- other task), or is stopped before; DeadlockError if nothing can wake the tasks there are.
+--- After loop.run_until_complete.
+---@async
+---@param awaitable lull.Awaitable
+---@return any ... the awaitable's results
+function Loop.run_until_complete(_, awaitable)
   check.awaitable(1, "run_until_complete", awaitable)
   check_open()
   if check_may_run("run_until_complete") then return await(awaitable) end
@@ -52,8 +62,10 @@ end
 
 local stopped -- what run_forever waits for in the main task
 
---- Runs the loop until stop is called.
-function Loop:run_forever()
+--- Runs the loop until stop is called, or, outside any task, until nothing is left to do. Raises
+--- errors as run_until_complete does. After loop.run_forever.
+---@async
+function Loop.run_forever(_)
   check_open()
   if not check_may_run("run_forever") then return core.drive_forever() end
   stopped = core.future()
@@ -63,14 +75,16 @@ function Loop:run_forever()
   if not ok then error(err, 0) end
 end
 
---- Ends run_forever.
-function Loop:stop()
+--- Ends run_forever, or, called by a task that is not the main one of a script, whatever runs the
+--- loop. After loop.stop.
+function Loop.stop(_)
   if not stopped then return core.stop() end
   if not stopped:done() then stopped:set_result() end
 end
 
---- Closes the loop: nothing can be scheduled any more.
-function Loop:close()
+--- Closes the loop for good: nothing can be scheduled any more. Raises an error while it runs,
+--- except in the main task of a script. After loop.close.
+function Loop.close(_)
   local running, closed, in_main = core.status()
   if closed then return end
   if running and not in_main then error("a running loop cannot be closed", 2) end
@@ -83,7 +97,8 @@ end
 
 local loop = setmetatable({}, Loop)
 
---- The loop. Does not run while a script that is not a task asks.
+--- The loop: there is one a runtime, always the same object. After asyncio.get_running_loop, except
+--- that it also answers outside any task.
 ---@return lull.Loop
 function M.loop() return loop end
 
@@ -105,10 +120,15 @@ end
 
 if core.configure() then set_debug(true) end
 
---- Runs something to its end, then cancels the tasks that are left and lets them unwind; gives
---- its results, or raises its error. In the main task of a script it is await. After asyncio.run.
----@param awaitable any
----@param options {debug: boolean?, clock: string?}? clock: "virtual" or "real"
+--- Runs something to its end, then cancels the tasks that are left and lets them unwind. In the
+--- main task of a script it is await. Raises the awaitable's error; argument errors; an error if
+--- the loop is closed, or runs already (in any other task); DeadlockError if every task waits and
+--- nothing can wake one. After asyncio.run.
+---@async
+---@param awaitable lull.Awaitable
+---@param options {debug: boolean?, clock: "virtual"|"real"|nil}? debug: turn debug mode on or off;
+--- clock: "virtual" makes the clock jump to the next timer when nothing else can happen, for good
+---@return any ... the awaitable's results
 function M.run(awaitable, options)
   check.awaitable(1, "run", awaitable)
   options = check.options(2, "run", options, {debug = true, clock = true})

@@ -34,6 +34,12 @@ local Loading = {__close = function(self)
   self.done:set_result()
 end}
 
+--- Gives a module, loaded if need be: the global require, where modules can await as they load.
+--- Raises an argument error, an error that says where the module was looked for, or what loading it
+--- raises.
+---@async
+---@param name string
+---@return any module, any data as Lua's own require does
 local function require_module(name)
   if type(name) ~= "string" and type(name) ~= "number" then
     error(("bad argument #1 to 'require' (string expected, got %s)")

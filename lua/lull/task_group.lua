@@ -4,12 +4,17 @@ local errors = require "lull.errors"
 
 local await, is_error, CancelledError = core.await, errors.is_error, errors.CancelledError
 
+--- Tasks that end before the block they were started in does. After asyncio.TaskGroup.
 ---@class lull.TaskGroup
 local TaskGroup = {__name = "lull task group"}
 TaskGroup.__index = TaskGroup
 
---- Starts a coroutine object, or a function, as a child. Options as for lull.create_task.
----@return userdata task
+--- Starts a coroutine object, or a function, as a child. Raises what lull.create_task does, and an
+--- error if the group was left, or is being cancelled because a child, or the body, has failed.
+--- After asyncio.TaskGroup.create_task.
+---@param awaitable lull.Awaitable
+---@param options {name: string?, eager: boolean?}? as for lull.create_task
+---@return lull.Task
 function TaskGroup:create_task(awaitable, options)
   if self.closed or self.exiting and next(self.tasks) == nil then
     core.close_coroutine(awaitable)
@@ -99,7 +104,9 @@ end
 
 --- Makes a group: `do local tg <close> = lull.task_group() tg:create_task(f()) end`. Leaving the
 --- block waits for the children. When one fails the others, and the body, are cancelled, and
---- leaving the block raises its error; of several, one ExceptionGroup.
+--- leaving the block raises its error; of several, one ExceptionGroup. When the body fails, or is
+--- cancelled, the children are cancelled. Raises an error outside any task.
+--- After asyncio.TaskGroup.
 ---@return lull.TaskGroup
 local function task_group()
   local parent = core.current_task()

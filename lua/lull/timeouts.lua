@@ -26,13 +26,12 @@ local wait_for = core.async(function(awaitable, seconds)
   return await(awaitable)
 end, "wait_for")
 
---- Awaits something for so many seconds at most; nil means no limit, zero or less does not start
---- the work. A task that is not done in time is cancelled, and waited for.
+--- Awaits something for so many seconds at most. What is not done in time is cancelled, and waited
+--- for. Raises TimeoutError when the time is up, the awaitable's errors, and argument errors.
 --- After asyncio.wait_for.
----@async
----@param awaitable any
----@param seconds number?
----@return any ... the awaitable's results; raises TimeoutError when the time is up
+---@param awaitable lull.Awaitable
+---@param seconds number? nil means no limit; zero or less does not start the work
+---@return lull.Coroutine coroutine awaits to the awaitable's results
 function M.wait_for(awaitable, seconds)
   check.awaitable(1, "wait_for", awaitable)
   check.seconds(2, "wait_for", seconds, true)
@@ -42,7 +41,8 @@ end
 -- Whether the scope's own TimeoutError ended it, rather than some other error of that class.
 local function run_scope(scope, f, ...)
   local _ <close> = scope
-  return await(core.async(f)(...))
+  local args = table.pack(...)
+  return await(function() return f(table.unpack(args, 1, args.n)) end)
 end
 
 local function finish(scope, ok, ...)
@@ -57,12 +57,12 @@ local move_on_after = core.async(function(seconds, f, ...)
 end, "move_on_after")
 
 --- Runs a function, as a coroutine, for so many seconds at most. Does not raise when the time is
---- up. After Trio's move_on_after.
----@async
----@param seconds number?
----@param f function called with the arguments that follow; an async function's result is awaited
----@return boolean finished
----@return any ... the function's results
+--- up. Raises the function's other errors, and argument errors. After Trio's move_on_after.
+---@param seconds number? nil means no limit
+---@param f function called with the arguments that follow; if it is an async function, the
+--- coroutine object it gives is awaited
+---@param ... any
+---@return lull.Coroutine coroutine awaits to true and the function's results, or to false
 function M.move_on_after(seconds, f, ...)
   check.seconds(1, "move_on_after", seconds, true)
   check.type(2, "move_on_after", f, "function")

@@ -6,8 +6,10 @@ local errors = require "lull.errors"
 local M = {}
 
 --- Raised when a timer is started twice, or stopped and not running.
+---@type lull.Error
 M.TimerError = errors.Error:extend("TimerError")
 
+--- A stopwatch. After codetiming.Timer.
 ---@class lull.Timer
 ---@field name string?
 ---@field last number? seconds, once stopped
@@ -15,6 +17,8 @@ local Timer = {__name = "lull timer"}
 Timer.__index = Timer
 
 --- Starts the timer; gives the timer, so that `local t <close> = timer.new{...}:start()` works.
+--- Raises TimerError if it is running.
+---@return lull.Timer
 function Timer:start()
   if self.started then
     error(M.TimerError("the timer is running: use :stop() first"), 0)
@@ -41,8 +45,8 @@ local function fill(text, seconds, name)
   end))
 end
 
---- Stops the timer, prints its text and gives the seconds.
----@return number
+--- Stops the timer, prints its text and gives the seconds. Raises TimerError if it is not running.
+---@return number seconds
 function Timer:stop()
   if not self.started then
     error(M.TimerError("the timer is not running: use :start() first"), 0)
@@ -57,7 +61,9 @@ function Timer:__close()
   if self.started then self:stop() end
 end
 
---- Makes a timer. `text` is what stop prints, false for nothing.
+--- Makes a timer. `text` is what stop prints, false for nothing: {} and {:.1f} in it stand for the
+--- seconds, {name}, {seconds}, {milliseconds} and {minutes} for what they say. Raises argument
+--- errors. After codetiming.Timer.
 ---@param options {text: string|false?, name: string?}?
 ---@return lull.Timer
 function M.new(options)

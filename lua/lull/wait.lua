@@ -75,12 +75,13 @@ local wait = core.async(function(list, n, timeout, return_when)
 end, "wait")
 
 --- Waits until all, or the first, of some awaitables are done. Raises nothing of theirs and
---- cancels nothing. After asyncio.wait.
----@async
----@param list any[] awaitables; lazy ones become tasks
+--- cancels nothing, not even when the time is up. Raises argument errors, also for an empty list.
+--- After asyncio.wait.
+---@param list lull.Awaitable[] lazy ones become tasks when the result is awaited
 ---@param options {timeout: number?, return_when: string?}? seconds; "ALL_COMPLETED" (default),
 --- "FIRST_COMPLETED" or "FIRST_EXCEPTION"
----@return any[] done, any[] pending both in the order of the list
+---@return lull.Coroutine coroutine awaits to two lists of futures, those done and those pending,
+--- both in the order of the list
 function M.wait(list, options)
   local n = check.awaitables(1, "wait", list)
   options = check.options(2, "wait", options, {timeout = true, return_when = true})
@@ -127,10 +128,12 @@ function Completion:__close()
 end
 
 --- An iterator over awaitables in the order they finish: each step awaits, and gives the task or
---- future itself, done. After asyncio.as_completed.
----@param list any[]
----@param options {timeout: number?, limit: integer?}? seconds from now on for all of them, then
---- TimeoutError; how many may run at once
+--- future itself, done. Tasks start at once, as many as the limit allows; leaving the loop cancels
+--- nothing. Raises argument errors. After asyncio.as_completed.
+---@param list lull.Awaitable[]
+---@param options {timeout: number?, limit: integer?}? seconds from now on for all of them, then the
+--- step raises TimeoutError; how many may run at once
+---@return fun(): lull.Future? iterator the rest of what a `for` takes follows
 function M.as_completed(list, options)
   local n = check.awaitables(1, "as_completed", list)
   options = check.options(2, "as_completed", options, {timeout = true, limit = true})
@@ -162,9 +165,11 @@ function M.as_completed(list, options)
   return self, nil, nil, self
 end
 
---- A future with the outcome of an awaitable that is not cancelled when the future is. If it
---- fails after that, the failure goes to the exception handler. After asyncio.shield.
----@return userdata future
+--- A future with the outcome of an awaitable, which starts at once and is not cancelled when the
+--- future is. If it fails after that, the failure goes to the exception handler. Raises an argument
+--- error if it is none. After asyncio.shield.
+---@param awaitable lull.Awaitable
+---@return lull.Future
 function M.shield(awaitable)
   check.awaitable(1, "shield", awaitable)
   local inner = core.ensure_future(awaitable)
