@@ -275,7 +275,7 @@ void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback) {
     lua_pop(L, 1);
     lua_pushliteral(L, "(error object whose __tostring fails)");
   }
-  if (lua_isstring(L, traceback)) {
+  if (lua_isstring(L, traceback) && lua_rawlen(L, traceback) > 0) {
     lua_pushfstring(L, "%s\nstack traceback:%s", lua_tostring(L, -1),
                     lua_tostring(L, traceback));
     lua_replace(L, -2);

@@ -96,23 +96,27 @@ static int sentinel_gc(lua_State *L) {
   return watch->looked || rt->closed ? 0 : tell_unlooked(L);
 }
 
-/* tell_all(): of every failure nobody has looked at, in the order they happened. */
+/* tell_unlooked(rt): of every failure nobody has looked at, in the order they happened. */
 int lull__tell_unlooked(lua_State *L) {
-  lull_t *rt = lull__rt(L);
+  lull_t *rt = lua_touserdata(L, 1);
+  int dying = 0; /* some have lost all but their finalizer */
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.by_pointer);
   while (!lull__list_empty(&rt->sentinels)) {
     sentinel *watch = lull__container(rt->sentinels.next, sentinel, node);
     lull__list_remove(&watch->node);
     lull__list_init(&watch->node);
     if (watch->looked) continue;
-    watch->looked = 1;
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
     lua_pushcclosure(L, tell_unlooked, 1);
-    if (lua_rawgetp(L, 1, watch) == LUA_TNIL)
-      lua_pop(L, 2); /* its finalizer is going to run */
-    else if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-      lua_pop(L, 1);
+    if (lua_rawgetp(L, 2, watch) == LUA_TNIL) {
+      dying = 1;
+    } else {
+      watch->looked = 1;
+      if (lua_pcall(L, 1, 0, 0) == LUA_OK) continue;
+    }
+    lua_settop(L, 2);
   }
+  if (dying) lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }
 

@@ -8,6 +8,8 @@
 
 #include <lualib.h>
 
+#define NREFS (sizeof(lull_refs) / sizeof(int))
+
 static const char key; /* its address is the runtime's place in the registry */
 
 lull_t *lull__from_state(lua_State *L) {
@@ -127,12 +129,14 @@ static int attach(lua_State *L) {
   lull_t *rt = lua_newuserdatauv(L, sizeof *rt, 0);
   memset(rt, 0, sizeof *rt);
   rt->closed = 1; /* until it is whole */
+  for (size_t i = 0; i < NREFS; i++) ((int *)&rt->refs)[i] = LUA_NOREF;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, runtime_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   rt->refs.runtime = luaL_ref(L, LUA_REGISTRYINDEX);
+  *out = rt;
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   rt->main = rt->L = lua_tothread(L, -1);
   lua_pop(L, 1);
@@ -143,25 +147,33 @@ static int attach(lua_State *L) {
   rt->warn_data = options->warn_data;
   rt->exit_code = -1;
   rt->virtual_now = 0;
+  rt->thread = uv_thread_self();
   lull__list_init(&rt->ready);
+  lull__list_init(&rt->sentinels);
   make_refs(L, rt);
   open_core(L, rt);
   lull__open_coroutine(L, rt);
   preload(L, 0);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
-  *out = rt;
   return 0;
 }
 
-static void detach(lua_State *L, lull_t *rt) {
+/* detach(rt): leaves nothing of the runtime in a state of the host's but its metatables and
+ * functions, which know that it is closed. Runs protected. */
+static int detach(lua_State *L) {
+  lull_t *rt = lua_touserdata(L, 1);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
-  int *refs = (int *)&rt->refs;
-  for (size_t i = 0; i < sizeof rt->refs / sizeof *refs; i++)
-    if (&refs[i] != &rt->refs.errors && &refs[i] != &rt->refs.rethrown)
-      luaL_unref(L, LUA_REGISTRYINDEX, refs[i]);
+  for (size_t i = 0; i < NREFS; i++) luaL_unref(L, LUA_REGISTRYINDEX, ((int *)&rt->refs)[i]);
   preload(L, 1);
+  return 0;
+}
+
+static void call_protected(lua_State *L, lull_t *rt, lua_CFunction function) {
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, rt);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
 /* ---- an own state ---- */
@@ -213,6 +225,18 @@ void lull_options_init(lull_options *options) {
   *options = (lull_options){0};
 }
 
+/* What is malloc's. */
+static void free_tables(lull_t *rt) {
+  lull__unawaited_free(rt);
+  free(rt->heap.entries);
+  rt->heap = (lull_heap){0};
+  free(rt->error);
+  rt->error = NULL;
+  free(rt->free_anchors);
+  rt->free_anchors = NULL;
+  rt->nanchors = rt->nfree_anchors = rt->anchors_capacity = 0;
+}
+
 static void free_parts(lua_State *own_state, struct lull_memory *memory, uv_loop_t *own_loop) {
   if (own_state != NULL) lua_close(own_state);
   lull__memory_free(memory);
@@ -230,6 +254,7 @@ int lull_new(lull_t **out, const lull_options *options) {
   struct lull_memory *memory = NULL;
   lua_State *own_state = NULL;
   uv_loop_t *own_loop = NULL;
+  lull_t *rt = NULL;
   int error = UV_ENOMEM;
   if (options->loop == NULL) {
     own_loop = malloc(sizeof *own_loop);
@@ -249,7 +274,7 @@ int lull_new(lull_t **out, const lull_options *options) {
     if (own_state == NULL) goto fail;
   }
   lua_State *L = own_state ? own_state : options->state;
-  lull_t *rt = NULL;
+  if (!lua_checkstack(L, 4)) goto fail;
   lua_pushcfunction(L, attach);
   lua_pushlightuserdata(L, (void *)options);
   lua_pushlightuserdata(L, &rt);
@@ -267,6 +292,10 @@ int lull_new(lull_t **out, const lull_options *options) {
   *out = rt;
   return 0;
 fail:
+  if (rt != NULL && own_state == NULL) {
+    call_protected(options->state, rt, detach);
+    free_tables(rt);
+  }
   free_parts(own_state, memory, own_loop);
   return error;
 }
@@ -279,23 +308,16 @@ static int report_unawaited(lua_State *L) {
 /* Everything but the state and the runtime itself, which belongs to the state. */
 static void close_runtime(lull_t *rt) {
   lua_State *L = rt->main;
+  lua_checkstack(L, 4);
   rt->exit_code = -1;
   rt->main_task = NULL;
   lull__drain(L, rt);
-  lua_pushcfunction(L, report_unawaited);
-  lua_pushlightuserdata(L, rt);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  call_protected(L, rt, lull__tell_unlooked);
+  call_protected(L, rt, report_unawaited);
   rt->closed = 1;
   lull__loop_close(rt);
-  lull__unawaited_free(rt);
-  free(rt->heap.entries);
-  rt->heap = (lull_heap){0};
-  free(rt->error);
-  rt->error = NULL;
-  if (!rt->owns_state) detach(L, rt);
-  free(rt->free_anchors);
-  rt->free_anchors = NULL;
-  rt->nanchors = rt->nfree_anchors = rt->anchors_capacity = 0;
+  if (!rt->owns_state) call_protected(L, rt, detach);
+  free_tables(rt);
   if (!rt->owns_loop) return;
   uv_loop_close(rt->loop);
   free(rt->loop);
@@ -303,7 +325,7 @@ static void close_runtime(lull_t *rt) {
 }
 
 void lull_close(lull_t *rt) {
-  if (rt == NULL || rt->closed) return;
+  if (rt == NULL || rt->closed || rt->in_turn || rt->driving) return;
   struct lull_memory *memory = rt->memory;
   lua_State *own_state = rt->owns_state ? rt->main : NULL;
   close_runtime(rt);

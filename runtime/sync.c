@@ -9,7 +9,7 @@ typedef struct lull_semaphore {
   lull_object o;
   lua_Integer value, bound; /* bound: no more permits than this; 1 for a lock */
   lull_node waiters;
-  uint64_t turn; /* of a lock: how often it was released */
+  uint64_t holder, last_holder; /* each guard gets a number of its own */
   int is_lock;
 } lull_semaphore;
 
@@ -17,7 +17,7 @@ typedef struct lull_semaphore {
 typedef struct lull_guard {
   lull_object o;
   lull_semaphore *semaphore;
-  uint64_t turn; /* when a lock was released by name, its guard has nothing left to do */
+  uint64_t holder; /* when a lock was released by name, its guard has nothing left to do */
 } lull_guard;
 
 static lull_task *first_waiter(lull_node *waiters) {
@@ -25,7 +25,7 @@ static lull_task *first_waiter(lull_node *waiters) {
 }
 
 static void release(lull_t *rt, lull_semaphore *semaphore) {
-  semaphore->turn++;
+  semaphore->holder = 0;
   if (lull__list_empty(&semaphore->waiters)) {
     semaphore->value++;
     return;
@@ -55,7 +55,7 @@ static lull_guard *push_guard(lua_State *L, lull_t *rt, lull_semaphore *semaphor
 
 static int arm(lull_guard *guard) {
   guard->o.state = LULL_PENDING;
-  guard->turn = guard->semaphore->turn;
+  guard->holder = guard->semaphore->holder = ++guard->semaphore->last_holder;
   return 1;
 }
 
@@ -154,9 +154,18 @@ static int guard_close(lua_State *L) {
   lull_guard *guard = lull__check(L, rt, 1, LULL_GUARD);
   if (guard->o.state != LULL_PENDING) return 0;
   guard->o.state = LULL_CONSUMED;
-  if (guard->semaphore->is_lock && guard->turn != guard->semaphore->turn) return 0;
+  if (guard->semaphore->is_lock && guard->holder != guard->semaphore->holder) return 0;
   check_release(L, guard->semaphore);
   return 0;
+}
+
+/* lock_holder(lock [, holder]): who holds the lock; a condition, which releases it for a while,
+ * puts the old holder back, so that its guard still works. */
+static int lock_holder(lua_State *L) {
+  lull_semaphore *semaphore = check_semaphore(L);
+  if (!lua_isnoneornil(L, 2)) semaphore->holder = (uint64_t)luaL_checkinteger(L, 2);
+  lua_pushinteger(L, (lua_Integer)semaphore->holder);
+  return 1;
 }
 
 /* ---- events ---- */
@@ -254,6 +263,7 @@ static const luaL_Reg functions[] = {{"lock", new_lock},
                                      {"semaphore", new_semaphore},
                                      {"bounded_semaphore", new_bounded_semaphore},
                                      {"event", new_event},
+                                     {"lock_holder", lock_holder},
                                      {NULL, NULL}};
 
 void lull__open_sync(lua_State *L, lull_t *rt) {

@@ -627,14 +627,18 @@ static int ensure_future(lua_State *L) {
   return 1;
 }
 
-/* close_coroutine(c): a coroutine object that will not be needed; no warning comes of it. */
+/* close_coroutine(c): a coroutine object that will not be needed; no warning comes of it. Gives
+ * whether it is one, not awaited yet. */
 static int close_coroutine(lua_State *L) {
   lull_t *rt = lull__rt(L);
   lull_object *object = lull__object(L, rt, 1);
-  if (object == NULL || object->state != LULL_LAZY) return 0;
-  lull__awaited(rt, object);
-  object->state = LULL_CONSUMED;
-  return 0;
+  int lazy = object != NULL && object->kind <= LULL_OP && object->state == LULL_LAZY;
+  if (lazy) {
+    lull__awaited(rt, object);
+    object->state = LULL_CONSUMED;
+  }
+  lua_pushboolean(L, lazy);
+  return 1;
 }
 
 static const luaL_Reg meta[] = {{"__tostring", task_tostring}, {NULL, NULL}};

@@ -55,8 +55,6 @@ static void find_place(lua_State *L, lull_t *rt, lull_place *place) {
  * of unawaited objects, or 0. */
 static void take_slot(lua_State *L, lull_t *rt, lull_object *object, int tracked) {
   lull_unawaited *unawaited = &rt->unawaited;
-  lull_place place = {.function = function};
-  find_place(L, rt, &place); /* first: a collection in it may run finalizers that come here */
   if (unawaited->nfree == 0 && unawaited->count + 1 >= unawaited->capacity) grow(L, unawaited);
   uint32_t slot =
       unawaited->nfree ? unawaited->free[unawaited->nfree - 1] : unawaited->count + 1;
@@ -81,11 +79,10 @@ static void take_slot(lua_State *L, lull_t *rt, lull_object *object, int tracked
  * making it: after many calls that is done for some only, unless in debug mode. */
 void lull__track(lua_State *L, lull_t *rt, lull_object *object, lull_origin *origin, int tracked) {
   if (object->slot == 0) take_slot(L, rt, object, tracked);
-  lull_place *place = &rt->unawaited.places[object->slot];
-  place->source = NULL;
+  lull_place place = {.function = origin->name, .taken = 1};
   uint32_t calls = origin->calls++;
-  if (calls < ALWAYS_PLACED || calls % PLACED_ONE_IN == 0 || rt->debug) find_place(L, rt, place);
-  rt->unawaited.places[object->slot].function = origin->name;
+  if (calls < ALWAYS_PLACED || calls % PLACED_ONE_IN == 0 || rt->debug) find_place(L, rt, &place);
+  rt->unawaited.places[object->slot] = place; /* only now: finalizers may have made them move */
 }
 
 /* The object has become a task: its slot is free for another. */
@@ -112,15 +109,17 @@ void lull__unawaited_scan(lua_State *L, lull_t *rt, int all) {
   luaL_checkstack(L, 4, NULL);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unawaited);
   for (uint32_t slot = 1; slot <= unawaited->count; slot++) {
-    lull_place *place = &unawaited->places[slot];
-    if (!place->taken) continue;
+    lull_place place = unawaited->places[slot];
+    if (!place.taken) continue;
     int dead = lua_rawgeti(L, -1, slot) == LUA_TNIL;
     lua_pop(L, 1);
-    if (place->function != NULL && (dead || all)) warn(L, rt, place);
-    if (dead || all) place->function = NULL;
-    if (!dead) continue;
-    place->taken = 0;
-    unawaited->free[unawaited->nfree++] = slot;
+    if (dead || all) unawaited->places[slot].function = NULL;
+    if (dead) {
+      unawaited->places[slot].taken = 0;
+      unawaited->free[unawaited->nfree++] = slot;
+    }
+    /* last: it may run finalizers, which come here and make the places move */
+    if (place.function != NULL && (dead || all)) warn(L, rt, &place);
   }
   lua_pop(L, 1);
 }

@@ -3,29 +3,37 @@ local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
 
-local await = core.await
+local await, pcall = core.await, core.pcall
 
---- A meeting point for n tasks, round after round. After asyncio.Barrier.
 ---@class lull.Barrier
 local Barrier = {__name = "lull barrier"}
 Barrier.__index = Barrier
 
+-- Wakes those that were not cancelled; each gets its place among them.
 local function wake_all(list)
-  for i = #list, 1, -1 do
-    local waiter = table.remove(list, 1)
-    if not waiter:done() then waiter:set_result() end
-    if i == 1 then break end
+  local place = 0
+  for i, waiter in ipairs(list) do
+    list[i] = nil
+    if not waiter:done() then
+      place = place + 1
+      waiter:set_result(place)
+    end
+  end
+end
+
+local function remove(list, waiter)
+  for i, other in ipairs(list) do
+    if other == waiter then return table.remove(list, i) end
   end
 end
 
 local function park(list)
   local waiter = core.future()
   list[#list + 1] = waiter
-  local ok, err = pcall(await, waiter)
-  for i, other in ipairs(list) do
-    if other == waiter then table.remove(list, i) end
-  end
-  if not ok then error(err, 0) end
+  local ok, place = pcall(await, waiter)
+  if ok then return place end
+  remove(list, waiter)
+  error(place, 0)
 end
 
 local function leave(self)
@@ -39,70 +47,82 @@ local function broken()
   error(errors.BrokenBarrierError("the barrier is broken"), 0)
 end
 
+-- Whether with the one that has just come all are there. Those that were cancelled are counted
+-- until they leave, which they have had no time to do yet.
+local function complete(self)
+  if self.count < self.size then return false end
+  local there = 1
+  for _, waiter in ipairs(self.waiting) do
+    if not waiter:done() then there = there + 1 end
+  end
+  return there >= self.size
+end
+
 -- Waits for the others of this round.
 local function meet(self)
-  if self.count == self.size then
+  if complete(self) then
     self.state = "draining"
     wake_all(self.waiting)
-    return
+    return self.size
   end
-  park(self.waiting)
+  local place = park(self.waiting)
   if self.state == "broken" or self.state == "resetting" then broken() end
+  return place
 end
 
 local wait = core.async(function(self)
   while self.state == "draining" or self.state == "resetting" do park(self.blocked) end
   if self.state == "broken" then broken() end
   self.count = self.count + 1
-  local place = self.count
-  local ok, err = pcall(meet, self)
+  local ok, place = pcall(meet, self)
   leave(self)
-  if not ok then error(err, 0) end
+  if not ok then error(place, 0) end
   return place
 end, "barrier:wait")
 
---- Waits until as many tasks wait as the barrier has parties. Raises BrokenBarrierError if it is
---- aborted, or reset meanwhile. After asyncio.Barrier.wait, which counts places from 0.
----@return lull.Coroutine coroutine awaits to a place from 1 to n, a different one to each
+--- Waits until as many tasks wait as the barrier has parties; gives a place from 1 to n, a
+--- different one to each. Raises BrokenBarrierError if it is reset or aborted meanwhile.
+---@async
+---@return integer
 function Barrier:wait() return wait(self) end
 
---- Those who wait get BrokenBarrierError; then the barrier is as new. Does not wait.
---- After asyncio.Barrier.reset.
-function Barrier:reset()
-  if self.count > 0 then
-    if self.state ~= "resetting" then self.state = "resetting" end
-  else
-    self.state = "filling"
-  end
-  wake_all(self.waiting)
+local function finished()
+  local future = core.future()
+  future:set_result()
+  return future
 end
 
---- Breaks the barrier until it is reset: those who wait, and who will, get BrokenBarrierError.
---- Does not wait. After asyncio.Barrier.abort.
+--- Those who wait get BrokenBarrierError; then the barrier is as new.
+---@return userdata future done: nothing needs to be awaited, but it may be, as in asyncio
+function Barrier:reset()
+  self.state = self.count > 0 and "resetting" or "filling"
+  wake_all(self.waiting)
+  return finished()
+end
+
+--- Breaks the barrier: those who wait, and who will, get BrokenBarrierError, until it is reset.
+---@return userdata future done: nothing needs to be awaited, but it may be, as in asyncio
 function Barrier:abort()
   self.state = "broken"
   wake_all(self.waiting)
   wake_all(self.blocked)
+  return finished()
 end
 
 --- How many tasks it takes.
----@return integer
 function Barrier:parties() return self.size end
 
 --- How many wait now.
----@return integer
 function Barrier:n_waiting() return self.state == "filling" and self.count or 0 end
 
 --- Whether it was aborted.
----@return boolean
 function Barrier:broken() return self.state == "broken" end
 
 function Barrier:__tostring()
   return ("barrier (%s, %d of %d)"):format(self.state, self:n_waiting(), self.size)
 end
 
---- Makes a barrier for n tasks. Raises an argument error if n is no integer from 1 on.
---- After asyncio.Barrier.
+--- Makes a barrier for n tasks.
 ---@param n integer
 ---@return lull.Barrier
 local function barrier(n)

@@ -84,6 +84,8 @@ local function is_instance(err, class)
   return false
 end
 
+M.is_instance = is_instance
+
 --- Whether a value, any value whatever, is an error of a class (or of one made from it), or a group
 --- that holds one. Raises an argument error if the class is none.
 ---@param err any

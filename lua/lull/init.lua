@@ -9,7 +9,7 @@ local wait = require "lull.wait"
 require = require "lull.require" -- luacheck: globals require
 
 local is_error, CancelledError = errors.is_error, errors.CancelledError
-local pcall = pcall
+local pcall = core.pcall
 
 ---@class lull
 local lull = {

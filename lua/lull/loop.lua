@@ -4,6 +4,7 @@ local _, core = ...
 
 local await = core.await
 local plain_pcall, plain_xpcall = pcall, xpcall
+core.pcall = pcall -- for lull's own modules: in debug mode the global one notes what it catches
 
 --- The loop that runs the tasks. After asyncio's event loop.
 ---@class lull.Loop

@@ -2,7 +2,7 @@
 local _, core = ...
 local errors = require "lull.errors"
 
-local await, is_error, CancelledError = core.await, errors.is_error, errors.CancelledError
+local await, pcall = core.await, core.pcall
 
 --- Tasks that end before the block they were started in does. After asyncio.TaskGroup.
 ---@class lull.TaskGroup
@@ -25,14 +25,18 @@ function TaskGroup:create_task(awaitable, options)
     error("the task group is being cancelled", 2)
   end
   local task = core.create_task(awaitable, options)
-  self.tasks[task] = true
+  self.created = self.created + 1
+  self.tasks[task] = self.created
   task:add_done_callback(self.on_done)
   return task
 end
 
---- Cancels the children there are; the body goes on, and may start others.
+--- Cancels the children there are, the oldest first; the body goes on, and may start others.
 function TaskGroup:cancel()
-  for task in pairs(self.tasks) do task:cancel() end
+  local tasks, order = {}, self.tasks
+  for task in pairs(order) do tasks[#tasks + 1] = task end
+  table.sort(tasks, function(a, b) return order[a] < order[b] end)
+  for _, task in ipairs(tasks) do task:cancel() end
 end
 
 function TaskGroup:abort()
@@ -74,10 +78,15 @@ local function join(self)
   return cancellation
 end
 
+-- Not so a group that holds a CancelledError among others: that is a failure.
+local function is_cancelled(err)
+  return errors.is_instance(err, errors.CancelledError)
+end
+
 function TaskGroup:__close(err)
   if self.closed then return end
   self.exiting = true
-  local cancellation = err ~= nil and is_error(err, CancelledError) and err or nil
+  local cancellation = is_cancelled(err) and err or nil
   if err ~= nil and not self.aborting then self:abort() end
   cancellation = join(self) or cancellation
   self.closed = true
@@ -87,7 +96,7 @@ function TaskGroup:__close(err)
     if cancellation ~= nil and cancellation ~= err then error(cancellation, 0) end
     return
   end
-  if err ~= nil and not is_error(err, CancelledError) then failures[#failures + 1] = err end
+  if err ~= nil and not is_cancelled(err) then failures[#failures + 1] = err end
   if parent:cancelling() > 0 then
     parent:uncancel()
     parent:cancel()
@@ -113,7 +122,8 @@ local function task_group()
   if not parent then error("a task group needs a running task", 2) end
   local self = setmetatable({
     parent = parent,
-    tasks = {},
+    tasks = {}, -- each with its number
+    created = 0,
     errors = {},
     aborting = false,
     exiting = false,

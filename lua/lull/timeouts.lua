@@ -3,18 +3,22 @@ local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
 
-local await, timeout = core.await, core.timeout
+local await, pcall, timeout = core.await, core.pcall, core.timeout
 
 local M = {}
 
 -- The time was up before the work could begin.
 local function give_up(awaitable)
-  core.close_coroutine(awaitable)
-  if type(awaitable) == "userdata" and awaitable.cancel then
-    if awaitable:done() then return await(awaitable) end
-    awaitable:cancel()
-    pcall(await, awaitable)
-    if not awaitable:cancelled() then return await(awaitable) end
+  if type(awaitable) == "userdata" and not core.close_coroutine(awaitable) then
+    local future = core.ensure_future(awaitable)
+    if future:done() then return await(future) end
+    local ended = core.future()
+    future:add_done_callback(function()
+      if not ended:done() then ended:set_result() end
+    end)
+    future:cancel()
+    await(ended)
+    if not future:cancelled() then return await(future) end
   end
   error(errors.TimeoutError("the time is up"), 0)
 end
@@ -38,13 +42,13 @@ function M.wait_for(awaitable, seconds)
   return wait_for(awaitable, seconds)
 end
 
--- Whether the scope's own TimeoutError ended it, rather than some other error of that class.
-local function run_scope(scope, f, ...)
+local function run_in(scope, f, ...)
   local _ <close> = scope
   local args = table.pack(...)
   return await(function() return f(table.unpack(args, 1, args.n)) end)
 end
 
+-- Only the scope's own TimeoutError is kept back, not some other error of that class.
 local function finish(scope, ok, ...)
   if ok then return true, ... end
   if scope:converted() then return false end
@@ -53,7 +57,7 @@ end
 
 local move_on_after = core.async(function(seconds, f, ...)
   local scope = timeout(seconds)
-  return finish(scope, pcall(run_scope, scope, f, ...))
+  return finish(scope, pcall(run_in, scope, f, ...))
 end, "move_on_after")
 
 --- Runs a function, as a coroutine, for so many seconds at most. Does not raise when the time is

@@ -2,7 +2,7 @@
 local check = require "lull.check"
 local _, core = ...
 
-local await = core.await
+local await, pcall = core.await, core.pcall
 
 local M = {}
 
@@ -17,6 +17,12 @@ local function start_all(list, n)
     end
   end
   return futures
+end
+
+local function check_timeout(name, timeout)
+  if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
+    check.fail(2, name, "option 'timeout' must be a number of seconds", 1)
+  end
 end
 
 local function split(futures)
@@ -86,15 +92,13 @@ function M.wait(list, options)
   local n = check.awaitables(1, "wait", list)
   options = check.options(2, "wait", options, {timeout = true, return_when = true})
   if n == 0 then check.fail(1, "wait", "the list of awaitables is empty") end
-  if options.timeout ~= nil and type(options.timeout) ~= "number" then
-    check.fail(2, "wait", "option 'timeout' must be a number of seconds")
-  end
+  check_timeout("wait", options.timeout)
   local return_when = options.return_when or "ALL_COMPLETED"
   if not enough[return_when] then
     check.fail(2, "wait", "option 'return_when' must be ALL_COMPLETED, FIRST_COMPLETED or "
       .. "FIRST_EXCEPTION")
   end
-  return wait(list, n, options.timeout, return_when)
+  return wait(table.move(list, 1, n, 1, {}), n, options.timeout, return_when)
 end
 
 local Completion = {__name = "lull completion iterator"}
@@ -113,12 +117,17 @@ function Completion:start_more()
   end
 end
 
-function Completion:__call()
-  if self.left == 0 and self.started == self.n then return nil end
-  self.left = self.left - 1
+local function next_done(self)
   if not self.deadline or not self.queue:empty() then return await(self.queue:get()) end
   local _ <close> = core.timeout_at(self.deadline)
   return await(self.queue:get())
+end
+
+function Completion:__call()
+  if self.left == 0 and self.started == self.n then return nil end
+  local future = next_done(self)
+  self.left = self.left - 1
+  return future
 end
 
 -- The loop was left: what has not been started will not be.
@@ -138,12 +147,10 @@ function M.as_completed(list, options)
   local n = check.awaitables(1, "as_completed", list)
   options = check.options(2, "as_completed", options, {timeout = true, limit = true})
   local limit, timeout = options.limit or math.huge, options.timeout
-  if type(limit) ~= "number" or limit < 1 or limit ~= limit then
+  if limit ~= math.huge and (not math.tointeger(limit) or limit < 1) then
     check.fail(2, "as_completed", "option 'limit' must be a positive integer")
   end
-  if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
-    check.fail(2, "as_completed", "option 'timeout' must be a number of seconds")
-  end
+  check_timeout("as_completed", timeout)
   local self = setmetatable({
     list = table.move(list, 1, n, 1, {}),
     n = n,
@@ -178,7 +185,8 @@ function M.shield(awaitable)
   inner:add_done_callback(function()
     if not outer:done() then
       core.settle(outer, inner)
-    elseif failed(inner) then
+    elseif failed(inner) and not reported[inner] then
+      reported[inner] = true
       local err = inner:exception()
       core.report("a shielded task failed after its awaiter was cancelled", err, inner)
     end
