@@ -43,13 +43,15 @@ void lull__push_cancelled(lua_State *L, lull_t *rt, int message) {
   lua_setfield(L, -2, "message");
 }
 
+#define MAX_PARENTS 100 /* a foreign metatable's parents may go in a circle */
+
 /* Whether the value at index is an error of a class, or of one made from it. */
 int lull__is_error(lua_State *L, lull_t *rt, int index, int error) {
   if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return 0;
   luaL_checkstack(L, 4, NULL);
   push_class(L, rt, error);
   int found = lua_rawequal(L, -1, -2);
-  while (!found) {
+  for (int depth = 0; !found && depth < MAX_PARENTS; depth++) {
     lua_pushliteral(L, "parent");
     if (lua_rawget(L, -3) != LUA_TTABLE) {
       lua_pop(L, 1);
@@ -190,6 +192,15 @@ void lull__push_task_traceback(lua_State *L, lull_task *task) {
   }
 }
 
+/* Pushes the future that a suspended task awaits: await keeps it in its first slot. */
+void lull__push_awaited(lua_State *L, lull_task *task) {
+  lua_Debug ar;
+  lua_State *thread = innermost(task->thread);
+  lua_getstack(thread, 0, &ar);
+  lua_getlocal(thread, &ar, 1);
+  lua_xmove(thread, L, 1);
+}
+
 /* Pushes the line of Lua where a suspended task waits. */
 void lull__push_where(lua_State *L, lull_task *task) {
   lua_Debug ar;
@@ -225,7 +236,7 @@ static void continue_traceback(lua_State *L, lull_t *rt, int error) {
   lua_replace(L, -3);
   lua_pop(L, 1); /* own traceback, inner traceback */
   if (same && lua_isstring(L, -1)) {
-    lull__push_anchored(L, rt, rt->current->anchor);
+    lull__push_anchored(L, rt, rt->current->f.o.slot);
     lull__push_task_name(L, rt->current, -1);
     lua_replace(L, -2);
     lua_pushfstring(L, "%s\n  awaited by task '%s':%s", lua_tostring(L, -2), lua_tostring(L, -1),
@@ -247,7 +258,7 @@ int lull__message_handler(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_setfield(L, 1, "traceback");
   }
-  lull__push_anchored(L, rt, rt->current->anchor);
+  lull__push_anchored(L, rt, rt->current->f.o.slot);
   lua_pushvalue(L, 2);
   lull__set_extra(L, 3, LULL_X_TRACEBACK);
   lua_settop(L, 1);
@@ -308,11 +319,11 @@ void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...) {
 void lull__warn_swallowed(lua_State *L, lull_t *rt, lull_task *task) {
   task->f.o.flags &= (uint8_t)~LULL_SWALLOWED;
   luaL_checkstack(L, 10, NULL);
-  lull__push_anchored(L, rt, task->anchor);
+  lull__push_anchored(L, rt, task->f.o.slot);
   lull__push_task_name(L, task, -1);
   lull__push_traceback(L, L, 1);
   lua_pushfstring(L, "task '%s' caught CancelledError with pcall and awaits again "
-                  "(lull.try lets it through)%s", lua_tostring(L, -2), lua_tostring(L, -1));
+                  "(lull.try lets it through)\nstack traceback:%s", lua_tostring(L, -2), lua_tostring(L, -1));
   lull__warn_top(L, rt);
   lua_pop(L, 3);
 }

@@ -8,7 +8,7 @@ void lull__future_init(lull_future *future) {
 }
 
 lull_future *lull__new_future(lua_State *L, lull_t *rt) {
-  lull_future *future = lull__new_object(L, rt, sizeof *future, 2, LULL_FUTURE);
+  lull_future *future = lull__new_object(L, rt, sizeof *future, 1, LULL_FUTURE);
   lull__future_init(future);
   return future;
 }
@@ -40,14 +40,14 @@ void lull__set_values(lua_State *L, lull_future *future, int index, int n) {
     lua_pushnil(L);
   }
   future->o.nargs = n > 0;
-  lua_setiuservalue(L, index, 1);
+  lull__set_value(L, index);
 }
 
 /* Pushes the result of the future at index; gives the number of values. */
 int lull__push_values(lua_State *L, lull_future *future, int index) {
   if (future->o.kind == LULL_GATHER) return lull__push_gathered(L, (lull_gather *)future, index);
   if (future->o.nargs == 0) return 0;
-  lua_getiuservalue(L, index, 1);
+  lull__get_value(L, index);
   if (!(future->o.flags & LULL_PACKED)) return 1;
   int packed = lua_gettop(L);
   lua_getfield(L, packed, "n");
@@ -82,7 +82,7 @@ static int tell_unlooked(lua_State *L) {
   lua_pushnil(L);
   lua_copy(L, -2, 1);
   lua_pop(L, 1);
-  lua_getiuservalue(L, 2, 1);
+  lull__get_value(L, 2);
   lull__get_extra(L, 2, LULL_X_TRACEBACK);
   lull__report_exception(L, rt, message, 2);
   return 0;
@@ -157,7 +157,7 @@ int lull__outcome(lua_State *L, lull_t *rt, lull_future *future, int index) {
     return lua_error(L);
   }
   lull__look(L, future, index);
-  lua_getiuservalue(L, index, 1);
+  lull__get_value(L, index);
   lull__get_extra(L, index, LULL_X_TRACEBACK);
   lull__note_rethrown(L, rt, -2, -1);
   lua_pop(L, 1);
@@ -205,9 +205,24 @@ void lull__finish(lua_State *L, lull_t *rt, lull_future *future, int index, lull
  * something can be interrupted: a plain future, an operation, a task that is not waiting ---- */
 
 static void keep_message(lua_State *L, lull_t *rt, lull_task *task, int message) {
-  if (message == 0 || lua_isnoneornil(L, message)) return;
+  int none = message == 0 || lua_isnoneornil(L, message);
+  if (none && !(task->f.o.flags & LULL_HAS_EXTRAS)) return;
   luaL_checkstack(L, 4, NULL);
-  lull__push_anchored(L, rt, task->anchor);
+  lull__push_anchored(L, rt, task->f.o.slot);
+  if (none)
+    lua_pushnil(L); /* an earlier request's message is not this one's */
+  else
+    lua_pushvalue(L, message);
+  lull__set_extra(L, -2, LULL_X_MESSAGE);
+  lua_pop(L, 1);
+}
+
+/* The message goes on to the plain future or gather that a task waits for. */
+static void pass_message(lua_State *L, lull_task *task, int message) {
+  const lull_future *future = task->subject;
+  if (message == 0 || lua_isnoneornil(L, message) || future->o.kind == LULL_TASK) return;
+  luaL_checkstack(L, 4, NULL);
+  lull__push_awaited(L, task);
   lua_pushvalue(L, message);
   lull__set_extra(L, -2, LULL_X_MESSAGE);
   lua_pop(L, 1);
@@ -230,7 +245,10 @@ static lull_future *cancel_task(lua_State *L, lull_t *rt, lull_task *task, int m
     ++*hits;
     return NULL;
   }
-  if (task->wait == &lull__future_wait) return task->subject;
+  if (task->wait == &lull__future_wait) {
+    pass_message(L, task, message);
+    return task->subject;
+  }
   interrupt_task(L, rt, task);
   ++*hits;
   return NULL;
@@ -278,12 +296,21 @@ int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
   return 1;
 }
 
-/* The task has just begun to wait although it was to be cancelled. */
+/* The running task has just begun to wait although it was to be cancelled. A future it waits for
+ * is at index 1. */
 void lull__cancel_wait(lua_State *L, lull_t *rt, lull_task *task) {
-  if (task->wait != &lull__future_wait)
+  if (task->wait != &lull__future_wait) {
     interrupt_task(L, rt, task);
-  else
-    lull__cancel(L, rt, task->subject, 0);
+    return;
+  }
+  lull_future *future = task->subject;
+  lull__push_anchored(L, rt, task->f.o.slot);
+  if (lull__get_extra(L, -1, LULL_X_MESSAGE) != LUA_TNIL && future->o.kind != LULL_TASK) {
+    lua_pushvalue(L, -1);
+    lull__set_extra(L, 1, LULL_X_MESSAGE);
+  }
+  lull__cancel(L, rt, future, lua_gettop(L));
+  lua_pop(L, 2);
 }
 
 /* ---- methods ---- */
@@ -316,7 +343,7 @@ static int future_exception(lua_State *L) {
       return lull__outcome(L, rt, future, 1);
     case LULL_FAILED:
       lull__look(L, future, 1);
-      lua_getiuservalue(L, 1, 1);
+      lull__get_value(L, 1);
       return 1;
     default:
       lua_pushnil(L);
@@ -354,7 +381,7 @@ static int future_set_exception(lua_State *L) {
     return 0;
   }
   lull__watch_error(L, rt, future, 1);
-  lua_setiuservalue(L, 1, 1);
+  lull__set_value(L, 1);
   lull__finish(L, rt, future, 1, LULL_FAILED);
   return 0;
 }
@@ -472,9 +499,9 @@ static int settle(lua_State *L) {
   } else if (inner->o.state == LULL_FAILED) {
     lull__look(L, inner, 2);
     copy_traceback(L, 1, 2);
-    lua_getiuservalue(L, 2, 1);
+    lull__get_value(L, 2);
     lull__watch_error(L, rt, outer, 1);
-    lua_setiuservalue(L, 1, 1);
+    lull__set_value(L, 1);
   }
   lull__finish(L, rt, outer, 1, inner->o.state);
   return 0;
@@ -485,7 +512,7 @@ static int settle(lua_State *L) {
 static int adopt_traceback(lua_State *L) {
   lull_t *rt = lull__rt(L);
   lull__check_future(L, rt, 1);
-  lua_getiuservalue(L, 1, 1);
+  lull__get_value(L, 1);
   lull__get_extra(L, 1, LULL_X_TRACEBACK);
   lull__note_rethrown(L, rt, -2, -1);
   return 0;

@@ -2,7 +2,8 @@
  * to it; others (tasks and futures that exist already) are watched through links. */
 #include "internal.h"
 
-enum { CHILDREN = 3 }; /* user value: the awaitables in order, once started the futures */
+enum { CHILDREN = 2, WATCHERS }; /* user values: the awaitables in order, once started the futures;
+                                   * the last of a chain of watchers */
 
 /* Watches one future that the gather did not start. */
 typedef struct watcher {
@@ -47,9 +48,9 @@ static void fail(lua_State *L, lull_t *rt, lull_gather *gather, int self, lull_f
       lull__set_extra(L, self, LULL_X_TRACEBACK);
     else
       lua_pop(L, 1);
-    lua_getiuservalue(L, index, 1);
+    lull__get_value(L, index);
     lull__watch_error(L, rt, &gather->f, self);
-    lua_setiuservalue(L, self, 1);
+    lull__set_value(L, self);
   }
   complete(rt, gather);
 }
@@ -101,9 +102,9 @@ static void watch(lua_State *L, lull_gather *gather, int self, lull_future *chil
   fresh->gather = gather;
   fresh->position = position;
   fresh->link.fn = watched_done;
-  lua_getiuservalue(L, self, 4); /* a chain of watchers keeps them alive */
+  lua_getiuservalue(L, self, WATCHERS); /* a chain keeps them alive */
   lua_setiuservalue(L, -2, 1);
-  lua_setiuservalue(L, self, 4);
+  lua_setiuservalue(L, self, WATCHERS);
   lull__list_append(&child->waiters, &fresh->link.node);
 }
 
@@ -145,7 +146,7 @@ static void drop_rest(lua_State *L, lull_t *rt, lull_gather *gather) {
   for (uint32_t i = gather->started + 1; i <= gather->count; i++) {
     lua_rawgeti(L, -1, i);
     lull_object *object = lull__object(L, rt, -1);
-    if (object != NULL) lull__awaited(rt, object);
+    if (object != NULL && object->state == LULL_LAZY) lull__awaited(rt, object);
     lua_pop(L, 1);
     gather->pending--;
   }
@@ -191,7 +192,7 @@ int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, 
 static void push_child(lua_State *L, lull_t *rt, int index) {
   lull_future *child = lua_touserdata(L, index);
   if (child->o.state == LULL_FAILED) {
-    lua_getiuservalue(L, index, 1);
+    lull__get_value(L, index);
   } else if (child->o.state == LULL_CANCELLED) {
     lull__get_extra(L, index, LULL_X_MESSAGE);
     lull__push_cancelled(L, rt, lua_gettop(L));
@@ -201,7 +202,7 @@ static void push_child(lua_State *L, lull_t *rt, int index) {
     if (lull__push_values(L, child, index) == 0) lua_pushnil(L);
     lua_settop(L, top + 1);
   } else {
-    lua_getiuservalue(L, index, 1);
+    lull__get_value(L, index);
   }
 }
 
@@ -222,7 +223,7 @@ int lull__push_gathered(lua_State *L, lull_gather *gather, int index) {
     const lull_future *child = lua_touserdata(L, -1);
     if (child->o.state == LULL_RESULT && child->o.kind != LULL_GATHER &&
         !(child->o.flags & LULL_PACKED))
-      lua_getiuservalue(L, -1, 1);
+      lull__get_value(L, -1);
     else
       push_child(L, rt, lua_gettop(L));
     if (gather->list) {
@@ -325,7 +326,7 @@ static int gather_all(lua_State *L) {
   int list = is_list(L);
   uint32_t limit = list ? check_limit(L) : UINT32_MAX;
   lua_Integer count = collect(L, rt, list);
-  lull_gather *gather = lull__new_object(L, rt, sizeof *gather, 4, LULL_GATHER);
+  lull_gather *gather = lull__new_object(L, rt, sizeof *gather, WATCHERS, LULL_GATHER);
   int self = lua_gettop(L);
   lull__future_init(&gather->f);
   lua_pushvalue(L, self - 1);

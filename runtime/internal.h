@@ -98,7 +98,7 @@ enum { /* flags of objects */
   LULL_MUST_CANCEL = 1,   /* CancelledError is raised where the task next waits, or wakes */
   LULL_WAITING = 2,       /* the task is suspended and nothing has woken it */
   LULL_HAS_CALLBACKS = 4, /* Lua functions to call when it is done */
-  LULL_HAS_EXTRAS = 8,    /* user value 2 is a table: see lull_extra */
+  LULL_HAS_EXTRAS = 8,    /* user value 1 is a table: see lull_extra */
   LULL_PACKED = 16,       /* the result is a table of n values, as table.pack makes it */
   LULL_LOOKED = 32,       /* somebody has seen the error */
   LULL_CANCEL_ASKED = 64, /* a gather: cancel() was called on it */
@@ -107,18 +107,20 @@ enum { /* flags of objects */
 
 typedef struct lull_object {
   uint8_t kind, state, flags, nargs;
-  uint32_t slot; /* a coroutine object's place in the table of unawaited ones, 0 for none */
+  uint32_t slot; /* 0, or a coroutine object's in the table of unawaited ones, or once it is a
+                  * task, and of a few others, that in the table of anchors */
 } lull_object;
 
-/* User values: 1 is the result or error (of a task: first its function, then its thread),
- * 2 the extras, from 3 on a coroutine object's arguments. */
+/* User value 1 is the result or error (of a task: first its function, then its thread), or a table
+ * of that and the extras; a coroutine object's arguments follow. */
 typedef struct lull_future {
   lull_object o;
   lull_node waiters;
 } lull_future;
 
 enum lull_extra { /* indices in the extras table */
-  LULL_X_NAME = 1,
+  LULL_X_VALUE = 1,
+  LULL_X_NAME,
   LULL_X_CONTEXT,
   LULL_X_TRACEBACK,
   LULL_X_CALLBACKS,
@@ -139,17 +141,19 @@ typedef struct lull_wait {
 
 struct lull_task {
   lull_future f;
-  lull_link link;        /* in the ready list, or in the list it waits in */
+  union {
+    lull_link link;   /* in the ready list, or in the list it waits in */
+    lull_timer timer; /* or while it sleeps, in neither */
+  };
   lua_State *thread;     /* NULL until it first suspends */
   const lull_wait *wait; /* kept until the task runs again */
   void *subject;         /* of the wait */
   lull_gather *gather;   /* the gather that started it, told when it is done */
-  lull_timer timer;
-  uint32_t anchor; /* its slot in the table of live objects, 0 for none */
   uint32_t id;
   uint32_t cancels; /* requests not taken back with uncancel() */
   uint32_t epoch;   /* of the last cancellation that passed here */
   uint8_t capacity;    /* slots for arguments */
+  uint32_t ticket;     /* its place in the line at a queue */
   uint8_t interrupted; /* woken by a cancellation, not by what it waited for */
 };
 
@@ -189,18 +193,19 @@ struct lull_op {
 
 /* Coroutine objects nobody has awaited yet: a weak table finds those that were collected, the
  * places say what they were and where they were made. Strings are interned: see lull__intern. */
+enum { LULL_SOURCES = 1024 };
+
 typedef struct lull_place {
   const char *function; /* NULL: the object was awaited */
-  const char *source;   /* NULL: not known */
-  int line;
-  int taken; /* the slot has an object */
+  uint32_t source;      /* in sources; 0: not known. Of a free slot, the next free one */
+  uint32_t taken : 1, line : 31;
 } lull_place;
 
 typedef struct lull_unawaited {
   lull_place *places;
-  uint32_t *free;
-  uint32_t count, nfree, capacity;
-  const char *last_source;
+  uint32_t count, capacity, free; /* free: the first free slot, 0 for none */
+  const char *sources[LULL_SOURCES]; /* interned names of files, the first one unused */
+  uint32_t nsources, last_source;
   int collected; /* a collection ended since the last scan */
 } lull_unawaited;
 
@@ -304,6 +309,8 @@ void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
 void lull__extras(lua_State *L, int index);
 void lull__set_extra(lua_State *L, int index, int extra);
 int lull__get_extra(lua_State *L, int index, int extra);
+void lull__get_value(lua_State *L, int index);
+void lull__set_value(lua_State *L, int index);
 
 /* op.c */
 lull_op *lull__new_op(lua_State *L, lull_t *rt, const lull_op_kind *kind);
@@ -386,6 +393,7 @@ void lull__push_cancelled(lua_State *L, lull_t *rt, int message);
 void lull__push_traceback(lua_State *L, lua_State *from, int level);
 void lull__push_task_traceback(lua_State *L, lull_task *task);
 void lull__push_where(lua_State *L, lull_task *task);
+void lull__push_awaited(lua_State *L, lull_task *task);
 void lull__push_place(lua_State *L);
 void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...);
 void lull__warn_top(lua_State *L, lull_t *rt);

@@ -12,7 +12,7 @@
 #define EXIT_USAGE 1
 
 typedef struct host {
-  int interactive, version, warnings, no_environment, debug, virtual_clock;
+  int interactive, version, help, warnings, no_environment, debug, virtual_clock;
   int has_statements;   /* -e, -l or -m were given */
   const char *module;   /* of -m */
   int first;            /* the first option that is not one: the script, or argc */
@@ -21,10 +21,11 @@ typedef struct host {
   lull_t *lull;
 } host;
 
-static lull_t *interrupted; /* what SIGINT goes to */
+static lull_t *interrupted;            /* what SIGINT goes to */
+static volatile sig_atomic_t prompting; /* the prompt takes any number of them */
 
 static void on_sigint(int signum) {
-  signal(signum, SIG_DFL); /* the second one ends the process */
+  if (!prompting) signal(signum, SIG_DFL); /* the second one ends the process */
   lull_interrupt(interrupted);
 }
 
@@ -33,40 +34,54 @@ static void complain(const char *message) {
   fprintf(stderr, "lull: %s\n", message);
 }
 
-static int usage(const char *option, const char *why) {
-  fprintf(stderr,
-          "lull: %s '%s'\n"
-          "usage: lull [options] [script [args]]\n"
-          "  -e stat          execute the string\n"
-          "  -l mod           require a module, into a global of its name\n"
-          "  -l name=mod      require a module, into the global name\n"
-          "  -m mod           run a module as the script\n"
-          "  -i               go on with the prompt after the script\n"
-          "  -v               show the version\n"
-          "  -E               ignore environment variables\n"
-          "  -W               turn Lua's warnings on\n"
-          "  --debug          warn of slow steps and swallowed cancellations (or LULL_DEBUG=1)\n"
-          "  --virtual-clock  time jumps to the next timer when nothing else can happen\n"
-          "  --               end of the options\n"
-          "  -                execute standard input\n",
-          why, option);
+static const char help[] =
+    "usage: lull [options] [script [args]]\n"
+    "  -e stat          execute the string\n"
+    "  -l mod           require a module, into a global of its name\n"
+    "  -l name=mod      require a module, into the global name\n"
+    "  -m mod           run a module as the script\n"
+    "  -i               go on with the prompt after the script\n"
+    "  -v, --version    show the version\n"
+    "  -h, --help       show this\n"
+    "  -E               ignore environment variables\n"
+    "  -W               turn Lua's warnings on\n"
+    "  --debug          warn of slow steps and swallowed cancellations (or LULL_DEBUG=1)\n"
+    "  --virtual-clock  time jumps to the next timer when nothing else can happen\n"
+    "  --               end of the options\n"
+    "  -                execute standard input\n";
+
+static int misused(const char *option, const char *why) {
+  fprintf(stderr, "lull: %s '%s'\n%s", why, option, help);
   return EXIT_USAGE;
 }
 
-/* Options of one letter; gives how many arguments it took, or 0 if there is no such option. */
-static int short_option(host *h, int i) {
-  const char *option = h->argv[i];
-  if (strchr("elm", option[1]) != NULL) {
-    h->has_statements = 1;
-    int taken = option[2] == '\0' ? 2 : 1;
-    if (taken == 2 && i + 1 >= h->argc) return -1;
-    if (option[1] == 'm') h->module = taken == 2 ? h->argv[i + 1] : option + 2;
-    return taken;
+/* -e, -l, -m; gives how many arguments it took, or -1 if one is missing. */
+static int statement_option(host *h, int i) {
+  const char *option = h->argv[i], *value = option + 2;
+  int taken = 1;
+  if (*value == '\0') {
+    if (i + 1 >= h->argc) return -1;
+    value = h->argv[i + 1];
+    taken = 2;
   }
-  if (option[2] != '\0') return 0;
-  switch (option[1]) {
-    case 'i': h->interactive = h->version = 1; return 1;
+  h->has_statements = 1;
+  if (option[1] == 'm') h->module = value;
+  return taken;
+}
+
+/* The options without an argument; gives whether there is such a one. */
+static int flag_option(host *h, const char *option) {
+  static const char *const long_names[] = {"--debug", "--virtual-clock", "--version", "--help"};
+  static const char letters[] = "\1\2vhiWE";
+  char letter = option[2] == '\0' ? option[1] : '\0';
+  for (int i = 0; i < 4; i++)
+    if (strcmp(option, long_names[i]) == 0) letter = letters[i];
+  switch (letter) {
+    case '\1': h->debug = 1; return 1;
+    case '\2': h->virtual_clock = 1; return 1;
     case 'v': h->version = 1; return 1;
+    case 'h': h->help = 1; return 1;
+    case 'i': h->interactive = 1; return 1;
     case 'W': h->warnings = 1; return 1;
     case 'E': h->no_environment = 1; return 1;
     default: return 0;
@@ -78,18 +93,16 @@ static int parse(host *h) {
   int i = 1;
   while (i < h->argc && h->argv[i][0] == '-' && h->argv[i][1] != '\0' && h->module == NULL) {
     const char *option = h->argv[i];
-    int taken = 1;
     if (strcmp(option, "--") == 0) {
       i++;
       break;
     }
-    if (strcmp(option, "--debug") == 0)
-      h->debug = 1;
-    else if (strcmp(option, "--virtual-clock") == 0)
-      h->virtual_clock = 1;
-    else if (option[1] == '-' || (taken = short_option(h, i)) == 0)
-      return usage(option, "unrecognised option");
-    if (taken < 0) return usage(option, "an argument is missing after");
+    int taken = 1;
+    if (strchr("elm", option[1]) != NULL)
+      taken = statement_option(h, i);
+    else if (!flag_option(h, option))
+      return misused(option, "unrecognised option");
+    if (taken < 0) return misused(option, "an argument is missing after");
     i += taken;
   }
   h->first = i;
@@ -125,15 +138,46 @@ static int run_string(host *h, const char *code, const char *name, int argc, cha
   return lull_run_string(h->lull, code, strlen(code), name, argc, (const char *const *)argv);
 }
 
-static const char require_code[] =
-    "local name = ...\n"
-    "local global, module = name:match('^([^=]*)=(.*)$')\n"
-    "_G[global or name] = require(module or name)\n";
+static int set_global(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  lua_setglobal(L, lua_tostring(L, 1));
+  return 0;
+}
 
+/* require_global(name, module): -l. In C, so that no place of ours shows in the error. */
+static int require_global(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushvalue(L, 2);
+  lua_callk(L, 1, 1, 0, set_global);
+  return set_global(L, LUA_OK, 0);
+}
+
+static int push_require(lua_State *L) {
+  const char *value = lua_touserdata(L, 1), *equals = strchr(value, '=');
+  lua_pushcfunction(L, require_global);
+  lua_pushlstring(L, value, equals ? (size_t)(equals - value) : strlen(value));
+  lua_pushstring(L, equals ? equals + 1 : value);
+  return 3;
+}
+
+static int run_require(host *h, char *value) {
+  lua_State *L = lull_state(h->lull);
+  lua_pushcfunction(L, push_require);
+  lua_pushlightuserdata(L, value);
+  if (lua_pcall(L, 1, 3, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    return UV_ENOMEM;
+  }
+  return lull_run_function(h->lull, 2);
+}
+
+/* The name keeps it out of tracebacks. */
+static const char module_name[] = "=lull/main";
 static const char module_code[] =
     "local name = ...\n"
     "local path, reason = package.searchpath(name, package.path)\n"
-    "if not path then error(('module \\'%s\\' not found:%s'):format(name, reason), 0) end\n"
+    "if not path then error(('module \\'%s\\' not found:\\n\\t%s'):format(name, reason), 0) end\n"
     "local script, problem = loadfile(path)\n"
     "if not script then error(problem, 0) end\n"
     "arg[0] = path\n"
@@ -149,7 +193,7 @@ static int run_statements(host *h) {
     }
     char *value = h->argv[i][2] != '\0' ? h->argv[i] + 2 : h->argv[++i];
     int status = option == 'e' ? run_string(h, value, "=(command line)", 0, NULL)
-                               : run_string(h, require_code, "=(command line)", 1, &value);
+                               : run_require(h, value);
     if (status < 0) return status;
   }
   return 0;
@@ -157,8 +201,8 @@ static int run_statements(host *h) {
 
 static int run_init(host *h) {
   if (h->no_environment) return 0;
-  const char *name = "LUA_INIT_5_4", *init = getenv(name);
-  if (init == NULL) init = getenv(name = "LUA_INIT");
+  const char *name = "=LUA_INIT_5_4", *init = getenv(name + 1);
+  if (init == NULL) init = getenv((name = "=LUA_INIT") + 1);
   if (init == NULL) return 0;
   if (*init == '@') return lull_run_file(h->lull, init + 1, 0, NULL);
   return run_string(h, init, name, 0, NULL);
@@ -169,7 +213,7 @@ static int run_script(host *h) {
     char **args = h->argv + h->first - 1;
     char *option = args[0];
     if (option[0] == '-') args[0] = option + 2; /* -mname */
-    int status = run_string(h, module_code, "=(lull -m)", h->argc - h->first + 1, args);
+    int status = run_string(h, module_code, module_name, h->argc - h->first + 1, args);
     args[0] = option;
     return status;
   }
@@ -182,7 +226,9 @@ static int run_script(host *h) {
 
 static int run_prompt(host *h) {
   static const char code[] = "require('lull.prompt').run()";
-  return run_string(h, code, "=(prompt)", 0, NULL);
+  prompting = 1;
+  signal(SIGINT, on_sigint);
+  return run_string(h, code, "=lull/main", 0, NULL);
 }
 
 static int run(host *h) {
@@ -203,6 +249,7 @@ int main(int argc, char **argv) {
   host h = {.argc = argc, .argv = argv};
   int code = parse(&h);
   if (code != 0) return code;
+  if (h.help) return fputs(help, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
   if (h.version) printf("lull %s, %s, libuv %s\n", lull_version(), LUA_RELEASE, uv_version_string());
   lull_options options;
   lull_options_init(&options);
@@ -220,6 +267,7 @@ int main(int argc, char **argv) {
   if (h.warnings) lua_warning(lull_state(h.lull), "@on", 0);
   set_arg(&h);
   code = run(&h);
+  signal(SIGINT, SIG_DFL);
   lull_close(h.lull);
   return code;
 }

@@ -104,17 +104,18 @@ void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot) {
   lua_remove(L, -2);
 }
 
-/* Pushes the extras table of the object at index, made when there is none. */
+/* Pushes the extras table of the object at index, made when there is none. The object's value
+ * moves into it. */
 void lull__extras(lua_State *L, int index) {
   index = lua_absindex(L, index);
   lull_object *object = lua_touserdata(L, index);
-  if (object->flags & LULL_HAS_EXTRAS) {
-    lua_getiuservalue(L, index, 2);
-    return;
-  }
+  lua_getiuservalue(L, index, 1);
+  if (object->flags & LULL_HAS_EXTRAS) return;
   lua_createtable(L, LULL_X_CONTEXT, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, LULL_X_VALUE);
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, index, 2);
+  lua_setiuservalue(L, index, 1);
   object->flags |= LULL_HAS_EXTRAS;
 }
 
@@ -134,8 +135,27 @@ int lull__get_extra(lua_State *L, int index, int extra) {
     lua_pushnil(L);
     return LUA_TNIL;
   }
-  lua_getiuservalue(L, index, 2);
+  lua_getiuservalue(L, index, 1);
   int type = lua_rawgeti(L, -1, extra);
   lua_remove(L, -2);
   return type;
+}
+
+/* Pushes the value of the future at index: its result or error; before that a task's thread, and
+ * before that its function. */
+void lull__get_value(lua_State *L, int index) {
+  lull_object *object = lua_touserdata(L, index);
+  if (object->flags & LULL_HAS_EXTRAS)
+    lull__get_extra(L, index, LULL_X_VALUE);
+  else
+    lua_getiuservalue(L, index, 1);
+}
+
+/* Pops a value and makes it the value of the future at index, which is not relative to it. */
+void lull__set_value(lua_State *L, int index) {
+  lull_object *object = lua_touserdata(L, index);
+  if (object->flags & LULL_HAS_EXTRAS)
+    lull__set_extra(L, index, LULL_X_VALUE);
+  else
+    lua_setiuservalue(L, index, 1);
 }

@@ -156,6 +156,8 @@ static int attach(lua_State *L) {
   preload(L, 0);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+  lull__require(L, "lull.require"); /* at once: the first module may already await */
+  lua_setglobal(L, "require");
   return 0;
 }
 

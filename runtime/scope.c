@@ -52,7 +52,7 @@ static int open_scope(lua_State *L, lull_t *rt, double when) {
   scope->timer.index = LULL_NO_TIMER;
   scope->task = rt->current;
   scope->cancels = rt->current->cancels;
-  lull__push_anchored(L, rt, rt->current->anchor);
+  lull__push_anchored(L, rt, rt->current->f.o.slot);
   lua_setiuservalue(L, -2, 1);
   set_deadline(L, rt, scope, lua_gettop(L), when);
   return 1;

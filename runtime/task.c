@@ -12,9 +12,8 @@
 
 static lull_task *new_coroutine(lua_State *L, lull_t *rt, int slots) {
   if (rt->closed) luaL_error(L, "the runtime is closed");
-  lull_task *task = lull__new_object(L, rt, sizeof *task, 2 + slots, LULL_TASK);
+  lull_task *task = lull__new_object(L, rt, sizeof *task, 1 + slots, LULL_TASK);
   task->f.o.nargs = task->capacity = (uint8_t)slots;
-  task->timer.index = LULL_NO_TIMER;
   return task;
 }
 
@@ -35,13 +34,13 @@ static void fill(lua_State *L, lull_task *task, int function, int index, int nar
   lua_setiuservalue(L, -2, 1);
   if (nargs > MAX_ARGS) {
     pack_arguments(L, index, nargs);
-    lua_setiuservalue(L, -2, 3);
+    lua_setiuservalue(L, -2, 2);
     task->f.o.flags |= LULL_PACKED;
     return;
   }
   for (int i = 1; i <= nargs; i++) {
     lua_pushvalue(L, index + i);
-    lua_setiuservalue(L, -2, 2 + i);
+    lua_setiuservalue(L, -2, 1 + i);
   }
 }
 
@@ -109,13 +108,13 @@ static int async(lua_State *L) {
 int lull__push_call(lua_State *L, lull_task *task, int index) {
   int nargs = task->f.o.nargs;
   if (nargs > 8) luaL_checkstack(L, nargs + 8, "too many arguments");
-  lua_getiuservalue(L, index, 1);
+  lull__get_value(L, index);
   if (!(task->f.o.flags & LULL_PACKED)) {
-    for (int i = 1; i <= nargs; i++) lua_getiuservalue(L, index, 2 + i);
+    for (int i = 1; i <= nargs; i++) lua_getiuservalue(L, index, 1 + i);
     return nargs;
   }
   task->f.o.flags &= (uint8_t)~LULL_PACKED;
-  lua_getiuservalue(L, index, 3);
+  lua_getiuservalue(L, index, 2);
   int packed = lua_gettop(L);
   lua_getfield(L, packed, "n");
   int n = (int)lua_tointeger(L, -1);
@@ -183,7 +182,7 @@ static int load_body(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
   lua_xmove(L, co, nargs + 1);
   for (int i = 1; i <= task->f.o.nargs; i++) {
     lua_pushnil(L);
-    lua_setiuservalue(L, index, 2 + i);
+    lua_setiuservalue(L, index, 1 + i);
   }
   task->f.o.nargs = 0;
   return nargs + 3;
@@ -199,7 +198,7 @@ static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
     lua_xmove(co, L, 1);
     state = lull__is_cancelled(L, rt, -1) ? LULL_CANCELLED : LULL_FAILED;
     if (state == LULL_FAILED) lull__watch_error(L, rt, &task->f, index);
-    lua_setiuservalue(L, index, 1);
+    lull__set_value(L, index);
   } else {
     if (results > 8) luaL_checkstack(L, results + 8, "too many results");
     lua_xmove(co, L, results);
@@ -217,23 +216,23 @@ void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, l
   lull__finish(L, rt, &task->f, index, state);
   if (task->gather != NULL) lull__gather_child_done(L, rt, task->gather, &task->f, index);
   task->gather = NULL;
-  lull__unanchor_from(L, rt, &task->anchor, anchors);
+  lull__unanchor_from(L, rt, &task->f.o.slot, anchors);
 }
 
 static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int anchors) {
   if (task->thread != NULL) return;
   task->thread = co;
-  lua_rawgeti(L, anchors, task->anchor);
+  lua_rawgeti(L, anchors, task->f.o.slot);
   lua_pushthread(co);
   lua_xmove(co, L, 1);
-  lua_setiuservalue(L, -2, 1);
+  lull__set_value(L, lua_gettop(L) - 1);
   lua_pop(L, 1);
   rt->runner = NULL;
 }
 
 static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int status, int results,
                   int anchors) {
-  lua_rawgeti(L, anchors, task->anchor);
+  lua_rawgeti(L, anchors, task->f.o.slot);
   int index = lua_gettop(L);
   int kept = task->thread != NULL;
   if (status == LUA_YIELD) { /* not by await: a C function yielded to whoever resumed it */
@@ -254,12 +253,13 @@ static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int 
 
 static void warn_slow(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, uint64_t ns) {
   if (ns < SLOW_STEP_NS) return;
-  lull__push_anchored(L, rt, task->anchor);
+  lull__push_anchored(L, rt, task->f.o.slot);
   lull__push_task_name(L, task, -1);
   lull__push_traceback(L, co, 0);
   lua_pushnumber(L, (double)(ns / 1000000) / 1e3);
-  lua_pushfstring(L, "task '%s' ran %s s without awaiting%s", lua_tostring(L, -3),
-                  lua_tostring(L, -1), lua_tostring(L, -2));
+  lua_pushfstring(L, "task '%s' ran %s s without awaiting%s%s", lua_tostring(L, -3),
+                  lua_tostring(L, -1), lua_rawlen(L, -2) ? "\nstack traceback:" : "",
+                  lua_tostring(L, -2));
   lull__warn_top(L, rt);
   lua_pop(L, 4);
 }
@@ -306,11 +306,11 @@ static void step(lua_State *L, lull_t *rt, lull_link *link) {
     return;
   }
   rt->current = task;
-  lua_rawgeti(L, LULL_ANCHORS, task->anchor);
+  lua_rawgeti(L, LULL_ANCHORS, task->f.o.slot);
   int index = lua_gettop(L);
   if (task->f.o.flags & LULL_MUST_CANCEL) {
     lua_pushnil(L);
-    lua_setiuservalue(L, index, 1);
+    lull__set_value(L, index);
     lull__conclude_task(L, rt, task, index, LULL_CANCELLED, LULL_ANCHORS);
     lua_settop(L, index - 1);
   } else {
@@ -327,7 +327,7 @@ static void start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index) 
   lua_State *co = take_thread(L, rt);
   int nargs = load_body(L, rt, task, index, co);
   task->thread = co;
-  lua_setiuservalue(L, index, 1);
+  lull__set_value(L, index);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
   resume(L, rt, task, co, nargs, lua_gettop(L));
   lua_pop(L, 1);
@@ -337,9 +337,9 @@ static void start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index) 
 void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
   if (task->f.o.state != LULL_PENDING || task->f.o.flags & LULL_WAITING) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
-  lua_rawgeti(L, -1, task->anchor);
+  lua_rawgeti(L, -1, task->f.o.slot);
   lua_pushvalue(L, error);
-  lua_setiuservalue(L, -2, 1);
+  lull__set_value(L, lua_gettop(L) - 1);
   task->f.o.nargs = 1;
   lull__conclude_task(L, rt, task, lua_gettop(L), LULL_FAILED, lua_gettop(L) - 1);
   lua_pop(L, 2);
@@ -348,9 +348,16 @@ void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
 /* ---- scheduling, suspending, waking ---- */
 
 static void inherit_context(lua_State *L, lull_t *rt, int index) {
-  if (rt->current == NULL || !(rt->current->f.o.flags & LULL_HAS_EXTRAS)) return;
   index = lua_absindex(L, index);
-  lull__push_anchored(L, rt, rt->current->anchor);
+  if (rt->current == NULL) {
+    if (lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context) == LUA_TTABLE)
+      lull__set_extra(L, index, LULL_X_CONTEXT);
+    else
+      lua_pop(L, 1);
+    return;
+  }
+  if (!(rt->current->f.o.flags & LULL_HAS_EXTRAS)) return;
+  lull__push_anchored(L, rt, rt->current->f.o.slot);
   if (lull__get_extra(L, -1, LULL_X_CONTEXT) == LUA_TNIL)
     lua_pop(L, 1);
   else
@@ -361,8 +368,9 @@ static void inherit_context(lua_State *L, lull_t *rt, int index) {
 static void become_task(lua_State *L, lull_t *rt, lull_task *task, int index) {
   if (rt->loop_closed) luaL_error(L, "the loop is closed");
   inherit_context(L, rt, index);
-  task->anchor = lull__anchor(L, rt, index);
+  uint32_t slot = lull__anchor(L, rt, index);
   lull__untrack(rt, &task->f.o);
+  task->f.o.slot = slot;
   lull__future_init(&task->f);
   task->id = ++rt->last_id;
   rt->live++;
@@ -424,6 +432,8 @@ lull_task *lull__require_task(lua_State *L, lull_t *rt) {
   if (!lua_isyieldable(L) || rt->blocked)
     luaL_error(L, "await inside a C function that cannot wait (such as table.sort's comparator, "
                   "string.gsub's replacement, or a __gc metamethod)");
+  if (L != rt->active)
+    luaL_error(L, "await inside a coroutine that was not resumed by lull's coroutine library");
   return rt->current;
 }
 
@@ -454,7 +464,7 @@ void lull__woken(lua_State *L, lull_t *rt) {
   int granted = !task->interrupted;
   task->interrupted = 0;
   if (granted && wait->undo != NULL) wait->undo(L, rt, task);
-  lull__push_anchored(L, rt, task->anchor);
+  lull__push_anchored(L, rt, task->f.o.slot);
   lull__get_extra(L, -1, LULL_X_MESSAGE);
   lull__push_cancelled(L, rt, lua_gettop(L));
   lua_error(L);
@@ -526,7 +536,7 @@ static int task_tostring(lua_State *L) {
                                        "done",   "failed",  "cancelled"};
   lull_task *task = lull__check(L, lull__rt(L), 1, LULL_TASK);
   if (task->f.o.state < LULL_PENDING) {
-    lua_getiuservalue(L, 1, 1);
+    lull__get_value(L, 1);
     lull__push_place(L);
     lua_pushfstring(L, "coroutine object (%s)", lua_tostring(L, -1));
   } else {
@@ -575,7 +585,7 @@ static int current_task(lua_State *L) {
   if (rt->current == NULL)
     lua_pushnil(L);
   else
-    lull__push_anchored(L, rt, rt->current->anchor);
+    lull__push_anchored(L, rt, rt->current->f.o.slot);
   return 1;
 }
 
@@ -601,7 +611,7 @@ static int get_context(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context);
     return 1;
   }
-  lull__push_anchored(L, rt, rt->current->anchor);
+  lull__push_anchored(L, rt, rt->current->f.o.slot);
   lull__get_extra(L, -1, LULL_X_CONTEXT);
   return 1;
 }
@@ -614,7 +624,7 @@ static int set_context(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.context);
     return 0;
   }
-  lull__push_anchored(L, rt, rt->current->anchor);
+  lull__push_anchored(L, rt, rt->current->f.o.slot);
   lua_insert(L, 1);
   lull__set_extra(L, 1, LULL_X_CONTEXT);
   return 0;

@@ -30,10 +30,20 @@ static void grow(lua_State *L, lull_unawaited *unawaited) {
   lull_place *places = realloc(unawaited->places, capacity * sizeof *places);
   if (places == NULL) luaL_error(L, "not enough memory");
   unawaited->places = places;
-  uint32_t *slots = realloc(unawaited->free, capacity * sizeof *slots);
-  if (slots == NULL) luaL_error(L, "not enough memory");
-  unawaited->free = slots;
   unawaited->capacity = capacity;
+}
+
+/* The number of a file's name among the sources; 0 when there are too many files. */
+static uint32_t find_source(lua_State *L, lull_t *rt, const char *name) {
+  lull_unawaited *unawaited = &rt->unawaited;
+  uint32_t last = unawaited->last_source;
+  if (last && strcmp(unawaited->sources[last], name) == 0) return last;
+  const char *interned = lull__intern(L, rt, name);
+  for (uint32_t i = 1; i <= unawaited->nsources; i++)
+    if (unawaited->sources[i] == interned) return unawaited->last_source = i;
+  if (unawaited->nsources + 1 == LULL_SOURCES) return 0;
+  unawaited->sources[++unawaited->nsources] = interned;
+  return unawaited->last_source = unawaited->nsources;
 }
 
 /* Finds the line of Lua that is calling the C function on top. */
@@ -42,22 +52,23 @@ static void find_place(lua_State *L, lull_t *rt, lull_place *place) {
   for (int level = 1; level < 8 && lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sl", &ar);
     if (ar.currentline < 0) continue;
-    const char *last = rt->unawaited.last_source;
-    if (last == NULL || strcmp(last, ar.short_src) != 0)
-      rt->unawaited.last_source = last = lull__intern(L, rt, ar.short_src);
-    place->source = last;
-    place->line = ar.currentline;
+    place->source = find_source(L, rt, ar.short_src);
+    place->line = (uint32_t)ar.currentline & INT32_MAX;
     return;
   }
+}
+
+static void free_slot(lull_unawaited *unawaited, uint32_t slot) {
+  unawaited->places[slot] = (lull_place){.source = unawaited->free};
+  unawaited->free = slot;
 }
 
 /* Gives the object on top of the stack a slot, which it keeps. tracked is the index of the table
  * of unawaited objects, or 0. */
 static void take_slot(lua_State *L, lull_t *rt, lull_object *object, int tracked) {
   lull_unawaited *unawaited = &rt->unawaited;
-  if (unawaited->nfree == 0 && unawaited->count + 1 >= unawaited->capacity) grow(L, unawaited);
-  uint32_t slot =
-      unawaited->nfree ? unawaited->free[unawaited->nfree - 1] : unawaited->count + 1;
+  if (unawaited->free == 0 && unawaited->count + 1 >= unawaited->capacity) grow(L, unawaited);
+  uint32_t slot = unawaited->free ? unawaited->free : unawaited->count + 1;
   if (tracked) {
     lua_pushvalue(L, -1);
     lua_rawseti(L, tracked, slot);
@@ -67,11 +78,11 @@ static void take_slot(lua_State *L, lull_t *rt, lull_object *object, int tracked
     lua_rawseti(L, -2, slot);
     lua_pop(L, 1);
   }
-  if (unawaited->nfree)
-    unawaited->nfree--;
+  if (unawaited->free)
+    unawaited->free = unawaited->places[slot].source;
   else
     unawaited->count++;
-  unawaited->places[slot].taken = 1;
+  unawaited->places[slot] = (lull_place){.taken = 1};
   object->slot = slot;
 }
 
@@ -88,15 +99,14 @@ void lull__track(lua_State *L, lull_t *rt, lull_object *object, lull_origin *ori
 /* The object has become a task: its slot is free for another. */
 void lull__untrack(lull_t *rt, lull_object *object) {
   if (object->slot == 0) return;
-  rt->unawaited.places[object->slot] = (lull_place){0};
-  rt->unawaited.free[rt->unawaited.nfree++] = object->slot;
+  free_slot(&rt->unawaited, object->slot);
   object->slot = 0;
 }
 
 static void warn(lua_State *L, lull_t *rt, const lull_place *place) {
   if (place->source)
     lull__warnf(L, rt, "coroutine object (%s) was never awaited (made at %s:%d)", place->function,
-                place->source, place->line);
+                rt->unawaited.sources[place->source], (int)place->line);
   else
     lull__warnf(L, rt, "coroutine object (%s) was never awaited (LULL_DEBUG=1 tells where it was made)",
                 place->function);
@@ -114,10 +124,7 @@ void lull__unawaited_scan(lua_State *L, lull_t *rt, int all) {
     int dead = lua_rawgeti(L, -1, slot) == LUA_TNIL;
     lua_pop(L, 1);
     if (dead || all) unawaited->places[slot].function = NULL;
-    if (dead) {
-      unawaited->places[slot].taken = 0;
-      unawaited->free[unawaited->nfree++] = slot;
-    }
+    if (dead) free_slot(unawaited, slot);
     /* last: it may run finalizers, which come here and make the places move */
     if (place.function != NULL && (dead || all)) warn(L, rt, &place);
   }
@@ -126,7 +133,6 @@ void lull__unawaited_scan(lua_State *L, lull_t *rt, int all) {
 
 void lull__unawaited_free(lull_t *rt) {
   free(rt->unawaited.places);
-  free(rt->unawaited.free);
   rt->unawaited = (lull_unawaited){0};
 }
 

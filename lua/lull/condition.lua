@@ -4,7 +4,7 @@ local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
 
-local async, await = core.async, core.await
+local async, await, pcall = core.async, core.await, core.pcall
 
 --- A lock, and a place to wait for what it guards to change. After asyncio.Condition.
 ---@class lull.Condition
@@ -26,34 +26,30 @@ local function check_locked(self, name)
   if not self.lock:locked() then error(("%s: the lock is not acquired"):format(name), 3) end
 end
 
--- Acquires the lock whatever happens; gives the cancellation that came meanwhile.
-local function reacquire(self)
+-- Acquires the lock whatever happens, for whoever had it; gives the cancellation that came
+-- meanwhile.
+local function reacquire(self, holder)
   local cancellation
   while true do
     local ok, err = pcall(await, self.lock:acquire())
-    if ok then return cancellation end
+    if ok then
+      core.lock_holder(self.lock, holder)
+      return cancellation
+    end
     if not errors.is_error(err, errors.CancelledError) then error(err, 0) end
     cancellation = err
   end
 end
 
-local function remove(waiters, waiter)
-  for i, other in ipairs(waiters) do
-    if other == waiter then
-      table.remove(waiters, i)
-      return
-    end
-  end
-end
-
 local wait = async(function(self)
   check_locked(self, "wait")
-  local waiter = core.future()
-  self.waiters[#self.waiters + 1] = waiter
+  local waiter, holder = core.future(), core.lock_holder(self.lock)
+  local place = self.last + 1
+  self.waiters[place], self.last = waiter, place
   self.lock:release()
   local ok, err = pcall(await, waiter)
-  remove(self.waiters, waiter)
-  local cancellation = reacquire(self)
+  self.waiters[place] = nil
+  local cancellation = reacquire(self, holder)
   if ok and cancellation == nil then return true end
   local notified = waiter:done() and not waiter:cancelled()
   if notified then self:notify(1) end
@@ -91,9 +87,11 @@ function Condition:notify(n)
   check.type(1, "notify", n, "number", true)
   check_locked(self, "notify")
   local left = n or 1
-  for _, waiter in ipairs(self.waiters) do
-    if left <= 0 then break end
-    if not waiter:done() then
+  while left > 0 and self.first <= self.last do
+    local waiter = self.waiters[self.first]
+    self.waiters[self.first] = nil
+    self.first = self.first + 1
+    if waiter and not waiter:done() then
       waiter:set_result()
       left = left - 1
     end
@@ -103,12 +101,13 @@ end
 --- Wakes all waiters. Raises an error if the lock is not held. After asyncio.Condition.notify_all.
 function Condition:notify_all()
   check_locked(self, "notify_all")
-  self:notify(#self.waiters)
+  self:notify(math.huge)
 end
 
 function Condition:__tostring()
-  return ("condition (%s, %d waiters)"):format(self:locked() and "locked" or "unlocked",
-    #self.waiters)
+  local n = 0
+  for _ in pairs(self.waiters) do n = n + 1 end
+  return ("condition (%s, %d waiters)"):format(self:locked() and "locked" or "unlocked", n)
 end
 
 local function is_lock(value)
@@ -122,7 +121,12 @@ local function condition(lock)
   if lock ~= nil and not is_lock(lock) then
     check.fail(1, "condition", ("lock expected, got %s"):format(type(lock)))
   end
-  return setmetatable({lock = lock or core.lock(), waiters = {}}, Condition)
+  return setmetatable({
+    lock = lock or core.lock(),
+    waiters = {}, -- from first to last, with gaps
+    first = 1,
+    last = 0,
+  }, Condition)
 end
 
 return condition

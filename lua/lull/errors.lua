@@ -73,11 +73,14 @@ setmetatable(M.ExceptionGroup, {
   end,
 })
 
+local MAX_PARENTS = 100 -- a foreign metatable's parents may go in a circle
+
 -- Walks up from a value's metatable; a foreign metatable, or one that is hidden, ends the walk.
 local function is_instance(err, class)
   if type(err) ~= "table" then return false end
   local meta = getmetatable(err)
-  while type(meta) == "table" do
+  for _ = 1, MAX_PARENTS do
+    if type(meta) ~= "table" then return false end
     if rawequal(meta, class) then return true end
     meta = rawget(meta, "parent")
   end

@@ -1,9 +1,11 @@
 -- Async generators. The body runs as a coroutine of whoever takes its values, and may await.
 local check = require "lull.check"
+local _, core = ...
 local errors = require "lull.errors"
 
 local create, resume, status, co_yield = coroutine.create, coroutine.resume, coroutine.status,
   coroutine.yield
+local pcall = core.pcall
 
 local GeneratorExit = errors.CancelledError:extend("GeneratorExit")
 

@@ -6,8 +6,6 @@ local loop = require "lull.loop"
 local timeouts = require "lull.timeouts"
 local wait = require "lull.wait"
 
-require = require "lull.require" -- luacheck: globals require
-
 local is_error, CancelledError = errors.is_error, errors.CancelledError
 local pcall = core.pcall
 

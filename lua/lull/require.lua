@@ -4,7 +4,8 @@ local _, core = ...
 
 local package = package
 local loaded = package.loaded
-local loading = {} -- name -> {task=, done=future}
+local loading = {} -- name -> {name=, task=, done=event}
+local waiting = setmetatable({}, {__mode = "k"}) -- task -> the name it waits for
 
 local function find_loader(name)
   local searchers = package.searchers
@@ -31,8 +32,25 @@ end
 -- Lets the others know, however the loading ends.
 local Loading = {__close = function(self)
   loading[self.name] = nil
-  self.done:set_result()
+  self.done:set()
 end}
+
+-- Whether the task that loads a module waits, if through others, for one that `task` loads.
+local function in_circle(entry, task)
+  while entry and entry.task ~= task do entry = loading[waiting[entry.task]] end
+  return entry ~= nil
+end
+
+local function wait_for(entry, task)
+  if in_circle(entry, task) then
+    error(("modules that require each other are being loaded: '%s' in %s, which waits for '%s'")
+      :format(entry.name, tostring(entry.task), waiting[entry.task]), 3)
+  end
+  waiting[task] = entry.name
+  local ok, err = pcall(core.await, entry.done:wait())
+  waiting[task] = nil
+  if not ok then error(err, 0) end
+end
 
 --- Gives a module, loaded if need be: the global require, where modules can await as they load.
 --- Raises an argument error, an error that says where the module was looked for, or what loading it
@@ -52,11 +70,11 @@ local function require_module(name)
     if module then return module end
     local other = loading[name]
     if not other or other.task == task or not task then break end
-    core.await(other.done)
+    wait_for(other, task)
   end
   local loader, data = find_loader(name)
   if not task or loading[name] then return load(name, loader, data) end
-  local mine <close> = setmetatable({name = name, task = task, done = core.future()}, Loading)
+  local mine <close> = setmetatable({name = name, task = task, done = core.event()}, Loading)
   loading[name] = mine
   return load(name, loader, data)
 end

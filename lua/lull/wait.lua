@@ -146,8 +146,9 @@ end
 function M.as_completed(list, options)
   local n = check.awaitables(1, "as_completed", list)
   options = check.options(2, "as_completed", options, {timeout = true, limit = true})
-  local limit, timeout = options.limit or math.huge, options.timeout
-  if limit ~= math.huge and (not math.tointeger(limit) or limit < 1) then
+  local limit, timeout = options.limit, options.timeout
+  if limit == nil then limit = math.huge end
+  if math.type(limit) == nil or limit < 1 or limit ~= math.huge and limit % 1 ~= 0 then
     check.fail(2, "as_completed", "option 'limit' must be a positive integer")
   end
   check_timeout("as_completed", timeout)
@@ -171,6 +172,9 @@ function M.as_completed(list, options)
   self:start_more()
   return self, nil, nil, self
 end
+
+-- Those whose failure was told already: several shields may have been around one.
+local reported = setmetatable({}, {__mode = "k"})
 
 --- A future with the outcome of an awaitable, which starts at once and is not cancelled when the
 --- future is. If it fails after that, the failure goes to the exception handler. Raises an argument
