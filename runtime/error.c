@@ -239,8 +239,8 @@ static void continue_traceback(lua_State *L, lull_t *rt, int error) {
     lull__push_anchored(L, rt, rt->current->f.o.slot);
     lull__push_task_name(L, rt->current, -1);
     lua_replace(L, -2);
-    lua_pushfstring(L, "%s\n  awaited by task '%s':%s", lua_tostring(L, -2), lua_tostring(L, -1),
-                    lua_tostring(L, -3));
+    lua_pushfstring(L, "%s\n  awaited by task '%s'%s%s", lua_tostring(L, -2),
+                    lua_tostring(L, -1), lua_rawlen(L, -3) ? ":" : "", lua_tostring(L, -3));
     lua_replace(L, -4);
     lua_pop(L, 1);
   }

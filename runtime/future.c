@@ -40,14 +40,14 @@ void lull__set_values(lua_State *L, lull_future *future, int index, int n) {
     lua_pushnil(L);
   }
   future->o.nargs = n > 0;
-  lull__set_value(L, index);
+  lull__set_value(L, &future->o, index);
 }
 
 /* Pushes the result of the future at index; gives the number of values. */
 int lull__push_values(lua_State *L, lull_future *future, int index) {
   if (future->o.kind == LULL_GATHER) return lull__push_gathered(L, (lull_gather *)future, index);
   if (future->o.nargs == 0) return 0;
-  lull__get_value(L, index);
+  lull__get_value(L, &future->o, index);
   if (!(future->o.flags & LULL_PACKED)) return 1;
   int packed = lua_gettop(L);
   lua_getfield(L, packed, "n");
@@ -82,7 +82,7 @@ static int tell_unlooked(lua_State *L) {
   lua_pushnil(L);
   lua_copy(L, -2, 1);
   lua_pop(L, 1);
-  lull__get_value(L, 2);
+  lull__get_value(L, &future->o, 2);
   lull__get_extra(L, 2, LULL_X_TRACEBACK);
   lull__report_exception(L, rt, message, 2);
   return 0;
@@ -157,7 +157,7 @@ int lull__outcome(lua_State *L, lull_t *rt, lull_future *future, int index) {
     return lua_error(L);
   }
   lull__look(L, future, index);
-  lull__get_value(L, index);
+  lull__get_value(L, &future->o, index);
   lull__get_extra(L, index, LULL_X_TRACEBACK);
   lull__note_rethrown(L, rt, -2, -1);
   lua_pop(L, 1);
@@ -343,7 +343,7 @@ static int future_exception(lua_State *L) {
       return lull__outcome(L, rt, future, 1);
     case LULL_FAILED:
       lull__look(L, future, 1);
-      lull__get_value(L, 1);
+      lull__get_value(L, &future->o, 1);
       return 1;
     default:
       lua_pushnil(L);
@@ -381,7 +381,7 @@ static int future_set_exception(lua_State *L) {
     return 0;
   }
   lull__watch_error(L, rt, future, 1);
-  lull__set_value(L, 1);
+  lull__set_value(L, &future->o, 1);
   lull__finish(L, rt, future, 1, LULL_FAILED);
   return 0;
 }
@@ -499,9 +499,9 @@ static int settle(lua_State *L) {
   } else if (inner->o.state == LULL_FAILED) {
     lull__look(L, inner, 2);
     copy_traceback(L, 1, 2);
-    lull__get_value(L, 2);
+    lull__get_value(L, &inner->o, 2);
     lull__watch_error(L, rt, outer, 1);
-    lull__set_value(L, 1);
+    lull__set_value(L, &outer->o, 1);
   }
   lull__finish(L, rt, outer, 1, inner->o.state);
   return 0;
@@ -511,8 +511,8 @@ static int settle(lua_State *L) {
  * traceback goes on from there. */
 static int adopt_traceback(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull__check_future(L, rt, 1);
-  lull__get_value(L, 1);
+  const lull_future *future = lull__check_future(L, rt, 1);
+  lull__get_value(L, &future->o, 1);
   lull__get_extra(L, 1, LULL_X_TRACEBACK);
   lull__note_rethrown(L, rt, -2, -1);
   return 0;

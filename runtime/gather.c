@@ -48,9 +48,9 @@ static void fail(lua_State *L, lull_t *rt, lull_gather *gather, int self, lull_f
       lull__set_extra(L, self, LULL_X_TRACEBACK);
     else
       lua_pop(L, 1);
-    lull__get_value(L, index);
+    lull__get_value(L, &child->o, index);
     lull__watch_error(L, rt, &gather->f, self);
-    lull__set_value(L, self);
+    lull__set_value(L, &gather->f.o, self);
   }
   complete(rt, gather);
 }
@@ -108,28 +108,24 @@ static void watch(lua_State *L, lull_gather *gather, int self, lull_future *chil
   lull__list_append(&child->waiters, &fresh->link.node);
 }
 
-/* Starts the child at a position; the table of children is on top of the stack. */
-static void start_child(lua_State *L, lull_t *rt, lull_gather *gather, int self,
+/* Starts the child at a position of the table of children; the anchors are above that. */
+static void start_child(lua_State *L, lull_t *rt, lull_gather *gather, int self, int children,
                         uint32_t position) {
-  lua_rawgeti(L, -1, position);
+  lua_rawgeti(L, children, position);
   int index = lua_gettop(L);
-  lull_object *object = lull__object(L, rt, index);
+  lull_object *object = gather->plain ? lua_touserdata(L, index) : lull__object(L, rt, index);
+  lull_future *child = (lull_future *)object;
   int existing = object != NULL && object->kind <= LULL_GATHER && object->state >= LULL_PENDING;
-  if (!existing && object != NULL && object->kind == LULL_TASK && object->state == LULL_LAZY) {
-    lull__schedule(L, rt, (lull_task *)object, index);
-    ((lull_task *)object)->gather = gather;
-    gather->running++;
-    lua_settop(L, index - 1);
-    return;
-  }
-  lull_future *child = lull__ensure_future(L, rt, index);
   if (!existing) {
+    if (object != NULL && object->kind == LULL_TASK && object->state == LULL_LAZY) {
+      lull__schedule_in(L, rt, (lull_task *)object, index, children + 1);
+    } else {
+      child = lull__ensure_future(L, rt, index);
+      lua_pushvalue(L, index);
+      lua_rawseti(L, children, position);
+    }
     ((lull_task *)child)->gather = gather;
     gather->running++;
-    if ((void *)object != (void *)child) {
-      lua_pushvalue(L, index);
-      lua_rawseti(L, index - 1, position);
-    }
   } else if (child->o.state != LULL_PENDING) {
     gather->running++;
     child_done(L, rt, gather, child, index);
@@ -142,9 +138,9 @@ static void start_child(lua_State *L, lull_t *rt, lull_gather *gather, int self,
   lua_settop(L, index - 1);
 }
 
-static void drop_rest(lua_State *L, lull_t *rt, lull_gather *gather) {
+static void drop_rest(lua_State *L, lull_t *rt, lull_gather *gather, int children) {
   for (uint32_t i = gather->started + 1; i <= gather->count; i++) {
-    lua_rawgeti(L, -1, i);
+    lua_rawgeti(L, children, i);
     lull_object *object = lull__object(L, rt, -1);
     if (object != NULL && object->state == LULL_LAZY) lull__awaited(rt, object);
     lua_pop(L, 1);
@@ -156,15 +152,18 @@ static void drop_rest(lua_State *L, lull_t *rt, lull_gather *gather) {
 static void start_more(lua_State *L, lull_t *rt, lull_gather *gather, int self) {
   if (gather->starting) return; /* a child was done already: the loop below goes on */
   gather->starting = 1;
+  luaL_checkstack(L, 16, NULL);
   lua_getiuservalue(L, self, CHILDREN);
+  int children = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
   while (gather->started < gather->count && gather->running < gather->limit) {
     if (gather->failed || gather->f.o.flags & LULL_CANCEL_ASKED) {
-      drop_rest(L, rt, gather);
+      drop_rest(L, rt, gather, children);
       break;
     }
-    start_child(L, rt, gather, self, ++gather->started);
+    start_child(L, rt, gather, self, children, ++gather->started);
   }
-  lua_pop(L, 1);
+  lua_settop(L, children - 1);
   gather->starting = 0;
 }
 
@@ -181,7 +180,7 @@ int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, 
     hits += cancel(L, rt, lua_touserdata(L, -1), message);
     lua_pop(L, 1);
   }
-  if (gather->started < gather->count) drop_rest(L, rt, gather);
+  if (gather->started < gather->count) drop_rest(L, rt, gather, lua_gettop(L));
   lua_pop(L, 2);
   return hits;
 }
@@ -191,18 +190,17 @@ int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, 
 /* Pushes what a done child at index gives: its first value, or with return_exceptions its error. */
 static void push_child(lua_State *L, lull_t *rt, int index) {
   lull_future *child = lua_touserdata(L, index);
-  if (child->o.state == LULL_FAILED) {
-    lull__get_value(L, index);
-  } else if (child->o.state == LULL_CANCELLED) {
+  if (child->o.state == LULL_CANCELLED) {
     lull__get_extra(L, index, LULL_X_MESSAGE);
     lull__push_cancelled(L, rt, lua_gettop(L));
     lua_replace(L, -2);
-  } else if (child->o.flags & LULL_PACKED || child->o.kind == LULL_GATHER) {
+  } else if (child->o.state == LULL_RESULT &&
+             (child->o.flags & LULL_PACKED || child->o.kind == LULL_GATHER)) {
     int top = lua_gettop(L);
     if (lull__push_values(L, child, index) == 0) lua_pushnil(L);
     lua_settop(L, top + 1);
   } else {
-    lull__get_value(L, index);
+    lull__get_value(L, &child->o, index);
   }
 }
 
@@ -223,7 +221,7 @@ int lull__push_gathered(lua_State *L, lull_gather *gather, int index) {
     const lull_future *child = lua_touserdata(L, -1);
     if (child->o.state == LULL_RESULT && child->o.kind != LULL_GATHER &&
         !(child->o.flags & LULL_PACKED))
-      lull__get_value(L, -1);
+      lull__get_value(L, &child->o, -1);
     else
       push_child(L, rt, lua_gettop(L));
     if (gather->list) {
@@ -260,11 +258,13 @@ static void share_repeated(lua_State *L, lull_t *rt, int children, int seen, lua
   lua_replace(L, -2);
 }
 
-/* Pushes the table of children: the arguments, or the list given as the only one. */
-static lua_Integer collect(lua_State *L, lull_t *rt, int list) {
+/* Pushes the table of children: the arguments, or the list given as the only one. plain: they are
+ * all futures or coroutine objects of async functions. */
+static lua_Integer collect(lua_State *L, lull_t *rt, int list, int *plain) {
   int nargs = lua_gettop(L);
   lua_Integer count = list ? luaL_len(L, 1) : nargs;
   if (count > INT32_MAX - 1) luaL_argerror(L, 1, "too many awaitables");
+  *plain = 1;
   lua_createtable(L, (int)count, 0);
   int children = lua_gettop(L);
   lua_newtable(L);
@@ -278,6 +278,7 @@ static lua_Integer collect(lua_State *L, lull_t *rt, int list) {
       lua_rawseti(L, children, i);
       continue;
     }
+    *plain = 0;
     if (!lull__is_awaitable(L, rt, -1)) {
       if (!list) luaL_typeerror(L, (int)i, "awaitable");
       const char *text = lua_pushfstring(L, "item %I: awaitable expected, got %s", (LUAI_UACINT)i,
@@ -296,8 +297,12 @@ static lua_Integer collect(lua_State *L, lull_t *rt, int list) {
 static uint32_t check_limit(lua_State *L) {
   static const char *const known[] = {"return_exceptions", "limit", NULL};
   uint32_t limit = UINT32_MAX;
-  lua_pushnil(L);
-  while (lua_next(L, 1)) { /* the hash part may hold options only */
+  lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
+  if (count > 256) /* go on after the last item: options are hardly among the items */
+    lua_pushinteger(L, count);
+  else
+    lua_pushnil(L);
+  while (lua_next(L, 1)) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING) continue;
     const char *name = lua_tostring(L, -1);
@@ -325,7 +330,8 @@ static int gather_all(lua_State *L) {
   if (rt->closed || rt->loop_closed) return luaL_error(L, "the loop is closed");
   int list = is_list(L);
   uint32_t limit = list ? check_limit(L) : UINT32_MAX;
-  lua_Integer count = collect(L, rt, list);
+  int plain;
+  lua_Integer count = collect(L, rt, list, &plain);
   lull_gather *gather = lull__new_object(L, rt, sizeof *gather, WATCHERS, LULL_GATHER);
   int self = lua_gettop(L);
   lull__future_init(&gather->f);
@@ -334,6 +340,7 @@ static int gather_all(lua_State *L) {
   gather->count = gather->pending = (uint32_t)count;
   gather->limit = limit;
   gather->list = (uint8_t)list;
+  gather->plain = (uint8_t)plain;
   if (list) {
     lua_getfield(L, 1, "return_exceptions");
     gather->return_exceptions = (uint8_t)lua_toboolean(L, -1);

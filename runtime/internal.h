@@ -167,6 +167,7 @@ struct lull_gather {
   uint8_t list, return_exceptions;
   uint8_t failed; /* 1: a child was cancelled, 2: a child failed */
   uint8_t completing, starting;
+  uint8_t plain; /* every child is a userdata of lull's */
 };
 
 /* What coroutine objects are made of: an async function, or a kind of op. */
@@ -303,14 +304,15 @@ void lull__new_meta(lua_State *L, lull_t *rt, lull_kind kind, const luaL_Reg *me
                     const luaL_Reg *methods);
 void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions);
 uint32_t lull__anchor(lua_State *L, lull_t *rt, int index);
+uint32_t lull__anchor_in(lua_State *L, lull_t *rt, int index, int anchors);
 void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot);
 void lull__unanchor_from(lua_State *L, lull_t *rt, uint32_t *slot, int anchors);
 void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
 void lull__extras(lua_State *L, int index);
 void lull__set_extra(lua_State *L, int index, int extra);
 int lull__get_extra(lua_State *L, int index, int extra);
-void lull__get_value(lua_State *L, int index);
-void lull__set_value(lua_State *L, int index);
+void lull__get_value(lua_State *L, const lull_object *object, int index);
+void lull__set_value(lua_State *L, const lull_object *object, int index);
 
 /* op.c */
 lull_op *lull__new_op(lua_State *L, lull_t *rt, const lull_op_kind *kind);
@@ -321,7 +323,6 @@ void lull__open_op(lua_State *L, lull_t *rt);
 /* timer.c: the heap */
 int lull__timer_start(lull_t *rt, lull_timer *timer, double when, lull_timer_fn fire);
 void lull__timer_stop(lull_t *rt, lull_timer *timer);
-double lull__timer_when(const lull_t *rt, const lull_timer *timer);
 
 /* loop.c: the clock, the ready list, turns */
 double lull__now(const lull_t *rt);
@@ -355,6 +356,7 @@ int lull__push_call(lua_State *L, lull_task *task, int index);
 void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
                          int anchors);
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
+void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int anchors);
 void lull__wake(lull_t *rt, lull_task *task);
 void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error);
 lull_task *lull__require_task(lua_State *L, lull_t *rt);

@@ -69,13 +69,20 @@ static void grow_anchors(lua_State *L, lull_t *rt) {
 
 /* Keeps the value at index alive; gives its slot, never 0. */
 uint32_t lull__anchor(lua_State *L, lull_t *rt, int index) {
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 4, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  uint32_t slot = lull__anchor_in(L, rt, index, lua_gettop(L));
+  lua_pop(L, 1);
+  return slot;
+}
+
+/* The same, with the table of anchors at a stack index. */
+uint32_t lull__anchor_in(lua_State *L, lull_t *rt, int index, int anchors) {
   if (rt->nfree_anchors == 0 && rt->nanchors == rt->anchors_capacity) grow_anchors(L, rt);
   uint32_t slot = rt->nfree_anchors ? rt->free_anchors[rt->nfree_anchors - 1] : rt->nanchors + 1;
   lua_pushvalue(L, index);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, slot);
-  lua_pop(L, 1);
+  lua_rawseti(L, anchors, slot);
   if (rt->nfree_anchors)
     rt->nfree_anchors--;
   else
@@ -143,8 +150,7 @@ int lull__get_extra(lua_State *L, int index, int extra) {
 
 /* Pushes the value of the future at index: its result or error; before that a task's thread, and
  * before that its function. */
-void lull__get_value(lua_State *L, int index) {
-  lull_object *object = lua_touserdata(L, index);
+void lull__get_value(lua_State *L, const lull_object *object, int index) {
   if (object->flags & LULL_HAS_EXTRAS)
     lull__get_extra(L, index, LULL_X_VALUE);
   else
@@ -152,8 +158,7 @@ void lull__get_value(lua_State *L, int index) {
 }
 
 /* Pops a value and makes it the value of the future at index, which is not relative to it. */
-void lull__set_value(lua_State *L, int index) {
-  lull_object *object = lua_touserdata(L, index);
+void lull__set_value(lua_State *L, const lull_object *object, int index) {
   if (object->flags & LULL_HAS_EXTRAS)
     lull__set_extra(L, index, LULL_X_VALUE);
   else

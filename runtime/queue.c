@@ -39,7 +39,8 @@ static void grow_ring(lua_State *L, lull_queue *queue, int self) {
 }
 
 static void add_last(lua_State *L, lull_queue *queue, int self) {
-  while (queue->count == queue->capacity) grow_ring(L, queue, self);
+  while (queue->count == queue->capacity)
+    grow_ring(L, queue, self);
   lua_getiuservalue(L, self, ITEMS);
   lua_insert(L, -2);
   lua_rawseti(L, -2, ((queue->head + queue->count) & (queue->capacity - 1)) + 1);
@@ -161,7 +162,8 @@ static void wake_first(lull_t *rt, lull_node *waiters) {
 }
 
 static void wake_all(lull_t *rt, lull_node *waiters) {
-  while (!lull__list_empty(waiters)) wake_first(rt, waiters);
+  while (!lull__list_empty(waiters))
+    wake_first(rt, waiters);
 }
 
 static int is_full(const lull_queue *queue) {

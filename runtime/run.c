@@ -50,7 +50,7 @@ static int report(lua_State *L) {
     lua_replace(L, 3);
   } else {
     lull__look(L, future, 2);
-    lull__get_value(L, 2);
+    lull__get_value(L, &future->o, 2);
   }
   lull__get_extra(L, 2, LULL_X_TRACEBACK);
   lull__push_report(L, rt, 3, 4);

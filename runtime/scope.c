@@ -122,7 +122,9 @@ static int scope_reschedule(lua_State *L) {
 static int scope_tostring(lua_State *L) {
   const lull_scope *scope = lull__check(L, lull__rt(L), 1, LULL_SCOPE);
   lua_pushfstring(L, "timeout scope (%s)",
-                  scope->expiring ? "expired" : scope->closed ? "left" : "active");
+                  scope->expiring ? "expired"
+                  : scope->closed ? "left"
+                                  : "active");
   return 1;
 }
 

@@ -105,11 +105,11 @@ static int blocking_sleep(lua_State *L) {
   lull_t *rt = lull__rt(L);
   double delay = check_delay(L, 1);
   if (delay <= 0) return 0;
+  if (delay > 1e9) delay = 1e9;
   if (rt->is_virtual) {
     rt->virtual_now += delay;
     return 0;
   }
-  if (delay > 1e9) delay = 1e9;
   struct timespec left = {(time_t)delay, (long)((delay - floor(delay)) * 1e9)};
   while (nanosleep(&left, &left) != 0 && rt->interrupts == 0) continue;
   return 0;

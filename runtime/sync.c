@@ -143,7 +143,6 @@ static int new_semaphore(lua_State *L) {
 
 static int new_bounded_semaphore(lua_State *L) {
   lua_Integer value = check_value(L);
-  luaL_argcheck(L, value > 0, 1, "a number of permits from 1 on expected");
   return push_semaphore(L, value, value, 0);
 }
 

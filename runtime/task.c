@@ -2,6 +2,8 @@
  * await(f(x)) makes a single object and a task does not copy one. A coroutine object keeps its
  * function and arguments as user values. A task starts on the runner, a thread kept at hand;
  * only if it suspends does it keep that thread, until it is done and the thread is pooled. */
+#include <math.h>
+
 #include "internal.h"
 
 #define MAX_POOLED 4096
@@ -108,7 +110,7 @@ static int async(lua_State *L) {
 int lull__push_call(lua_State *L, lull_task *task, int index) {
   int nargs = task->f.o.nargs;
   if (nargs > 8) luaL_checkstack(L, nargs + 8, "too many arguments");
-  lull__get_value(L, index);
+  lull__get_value(L, &task->f.o, index);
   if (!(task->f.o.flags & LULL_PACKED)) {
     for (int i = 1; i <= nargs; i++) lua_getiuservalue(L, index, 1 + i);
     return nargs;
@@ -198,7 +200,7 @@ static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
     lua_xmove(co, L, 1);
     state = lull__is_cancelled(L, rt, -1) ? LULL_CANCELLED : LULL_FAILED;
     if (state == LULL_FAILED) lull__watch_error(L, rt, &task->f, index);
-    lull__set_value(L, index);
+    lull__set_value(L, &task->f.o, index);
   } else {
     if (results > 8) luaL_checkstack(L, results + 8, "too many results");
     lua_xmove(co, L, results);
@@ -225,7 +227,7 @@ static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, 
   lua_rawgeti(L, anchors, task->f.o.slot);
   lua_pushthread(co);
   lua_xmove(co, L, 1);
-  lull__set_value(L, lua_gettop(L) - 1);
+  lull__set_value(L, &task->f.o, lua_gettop(L) - 1);
   lua_pop(L, 1);
   rt->runner = NULL;
 }
@@ -256,7 +258,7 @@ static void warn_slow(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, 
   lull__push_anchored(L, rt, task->f.o.slot);
   lull__push_task_name(L, task, -1);
   lull__push_traceback(L, co, 0);
-  lua_pushnumber(L, (double)(ns / 1000000) / 1e3);
+  lua_pushfstring(L, "%f", round((double)ns / 1e6) / 1e3);
   lua_pushfstring(L, "task '%s' ran %s s without awaiting%s%s", lua_tostring(L, -3),
                   lua_tostring(L, -1), lua_rawlen(L, -2) ? "\nstack traceback:" : "",
                   lua_tostring(L, -2));
@@ -307,10 +309,10 @@ static void step(lua_State *L, lull_t *rt, lull_link *link) {
   }
   rt->current = task;
   lua_rawgeti(L, LULL_ANCHORS, task->f.o.slot);
-  int index = lua_gettop(L);
+  const int index = LULL_ANCHORS + 1; /* a turn's stack has nothing else on it */
   if (task->f.o.flags & LULL_MUST_CANCEL) {
     lua_pushnil(L);
-    lull__set_value(L, index);
+    lull__set_value(L, &task->f.o, index);
     lull__conclude_task(L, rt, task, index, LULL_CANCELLED, LULL_ANCHORS);
     lua_settop(L, index - 1);
   } else {
@@ -327,7 +329,7 @@ static void start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index) 
   lua_State *co = take_thread(L, rt);
   int nargs = load_body(L, rt, task, index, co);
   task->thread = co;
-  lull__set_value(L, index);
+  lull__set_value(L, &task->f.o, index);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
   resume(L, rt, task, co, nargs, lua_gettop(L));
   lua_pop(L, 1);
@@ -339,7 +341,7 @@ void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
   lua_rawgeti(L, -1, task->f.o.slot);
   lua_pushvalue(L, error);
-  lull__set_value(L, lua_gettop(L) - 1);
+  lull__set_value(L, &task->f.o, lua_gettop(L) - 1);
   task->f.o.nargs = 1;
   lull__conclude_task(L, rt, task, lua_gettop(L), LULL_FAILED, lua_gettop(L) - 1);
   lua_pop(L, 2);
@@ -365,21 +367,26 @@ static void inherit_context(lua_State *L, lull_t *rt, int index) {
   lua_pop(L, 1);
 }
 
-static void become_task(lua_State *L, lull_t *rt, lull_task *task, int index) {
+/* Makes the coroutine object at index a task that starts in the next turn. The table of anchors
+ * is at another index. */
+void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int anchors) {
   if (rt->loop_closed) luaL_error(L, "the loop is closed");
   inherit_context(L, rt, index);
-  uint32_t slot = lull__anchor(L, rt, index);
+  uint32_t slot = lull__anchor_in(L, rt, index, anchors);
   lull__untrack(rt, &task->f.o);
   task->f.o.slot = slot;
   lull__future_init(&task->f);
   task->id = ++rt->last_id;
   rt->live++;
+  lull__ready(rt, &task->link, step);
 }
 
-/* Makes the coroutine object at index a task that starts in the next turn. */
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index) {
-  become_task(L, rt, task, index);
-  lull__ready(rt, &task->link, step);
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 8, NULL);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors);
+  lull__schedule_in(L, rt, task, index, lua_gettop(L));
+  lua_pop(L, 1);
 }
 
 /* Replaces the awaitable at index by a future: a lazy one becomes a task. */
@@ -536,7 +543,7 @@ static int task_tostring(lua_State *L) {
                                        "done",   "failed",  "cancelled"};
   lull_task *task = lull__check(L, lull__rt(L), 1, LULL_TASK);
   if (task->f.o.state < LULL_PENDING) {
-    lull__get_value(L, 1);
+    lull__get_value(L, &task->f.o, 1);
     lull__push_place(L);
     lua_pushfstring(L, "coroutine object (%s)", lua_tostring(L, -1));
   } else {

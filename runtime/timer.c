@@ -1,5 +1,6 @@
 /* Timers: a 4-ary heap of deadlines. Times sit in the heap's own array, so that sifting touches
  * no timer but those it moves; each timer knows its place, so that stopping one is O(log n). */
+#include <math.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -50,8 +51,11 @@ static int grow(lull_heap *heap) {
   return 0;
 }
 
+/* On the virtual clock a timer that is set for infinity is none: that time never comes. */
 int lull__timer_start(lull_t *rt, lull_timer *timer, double when, lull_timer_fn fire) {
   lull_heap *heap = &rt->heap;
+  timer->index = LULL_NO_TIMER;
+  if (rt->is_virtual && when == HUGE_VAL) return 0;
   if (heap->count == heap->capacity && grow(heap) < 0) return UV_ENOMEM;
   timer->fire = fire;
   heap->count++;
@@ -70,8 +74,4 @@ void lull__timer_stop(lull_t *rt, lull_timer *timer) {
     sift_up(heap, index, last);
   else
     sift_down(heap, index, last);
-}
-
-double lull__timer_when(const lull_t *rt, const lull_timer *timer) {
-  return rt->heap.entries[timer->index].when;
 }

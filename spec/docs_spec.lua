@@ -1,6 +1,6 @@
 -- Runs the examples of README.md and docs/: a block of ```lua with a block of ```text below it is a
 -- script named example.lua and what it prints, on stdout and stderr, under the virtual clock. Other
--- blocks of ```lua have to parse.
+-- blocks of ```lua have to parse, those of ```c to compile.
 assert(os.getenv("LULL"), "LULL names the host under test")
 
 local function read(path)
@@ -54,6 +54,21 @@ local function run(script)
   return output
 end
 
+-- What a C compiler has to say of a program.
+local function compile(program)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(program)
+  file:close()
+  local pipe = assert(io.popen(([[
+    cc -Wall -Wextra -fsyntax-only -Iruntime $(pkg-config --cflags lua5.4 libuv) \
+      -x c '%s' 2>&1]]):format(path)))
+  local output = pipe:read("a")
+  assert(pipe:close(), output)
+  os.remove(path)
+  return output
+end
+
 describe("the documentation", function()
   local examples = 0
 
@@ -71,6 +86,10 @@ describe("the documentation", function()
       elseif block.language == "lua" then
         it(("shows Lua that parses: %s:%d"):format(path, block.line), function()
           assert.is_function(assert(load(block.text, "=" .. path)))
+        end)
+      elseif block.language == "c" then
+        it(("shows C that compiles: %s:%d"):format(path, block.line), function()
+          assert.equal("", compile(block.text))
         end)
       end
     end

@@ -39,6 +39,8 @@ function TaskGroup:cancel()
   for _, task in ipairs(tasks) do task:cancel() end
 end
 
+--- Cancels the children because something has failed; no more are taken.
+---@private
 function TaskGroup:abort()
   self.aborting = true
   self:cancel()

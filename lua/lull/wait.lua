@@ -104,6 +104,8 @@ end
 local Completion = {__name = "lull completion iterator"}
 Completion.__index = Completion
 
+--- Starts as many as the limit allows.
+---@private
 function Completion:start_more()
   while self.started < self.n and self.running < self.limit do
     self.started = self.started + 1
