@@ -3,7 +3,8 @@ local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
 
-local await, pcall, timeout = core.await, core.pcall, core.timeout
+local await, is_awaitable, pcall, timeout = core.await, core.is_awaitable, core.pcall, core.timeout
+local math_type = math.type
 
 local M = {}
 
@@ -37,8 +38,10 @@ end, "wait_for")
 ---@param seconds number? nil means no limit; zero or less does not start the work
 ---@return lull.Coroutine coroutine awaits to the awaitable's results
 function M.wait_for(awaitable, seconds)
-  check.awaitable(1, "wait_for", awaitable)
-  check.seconds(2, "wait_for", seconds, true)
+  if seconds ~= seconds or math_type(seconds) == nil or not is_awaitable(awaitable) then
+    check.awaitable(1, "wait_for", awaitable)
+    check.seconds(2, "wait_for", seconds, true)
+  end
   return wait_for(awaitable, seconds)
 end
 
