@@ -7,7 +7,11 @@
 #include "internal.h"
 
 #define GRAIN 16
+#if defined(__SANITIZE_ADDRESS__)
+#define SMALL 0 /* every block is malloc's, which AddressSanitizer watches */
+#else
 #define SMALL 1024
+#endif
 #define CHUNK ((size_t)64 * 1024)
 
 typedef struct block {

@@ -88,12 +88,42 @@ static int tell_unlooked(lua_State *L) {
   return 0;
 }
 
-static int sentinel_gc(lua_State *L) {
-  const lull_t *rt = lull__rt_or_closed(L);
-  sentinel *watch = lua_touserdata(L, 1);
+static void forget(sentinel *watch) {
   lull__list_remove(&watch->node);
   lull__list_init(&watch->node);
-  return watch->looked || rt->closed ? 0 : tell_unlooked(L);
+}
+
+/* A finalizer runs in the midst of whatever allocates: the next turn is the time to tell. */
+static int sentinel_gc(lua_State *L) {
+  lull_t *rt = lull__rt_or_closed(L);
+  sentinel *watch = lua_touserdata(L, 1);
+  if (watch->looked || rt->closed) {
+    forget(watch);
+    return 0;
+  }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unlooked);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  rt->unawaited.collected = 1;
+  return 0;
+}
+
+/* Tells of the failures whose futures were collected. */
+void lull__tell_collected(lua_State *L, lull_t *rt) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unlooked);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+  if (n > 0) {
+    lua_newtable(L);
+    lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.unlooked);
+  }
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
+    lua_pushcclosure(L, tell_unlooked, 1);
+    lua_rawgeti(L, -2, i);
+    forget(lua_touserdata(L, -1));
+    lua_call(L, 1, 0);
+  }
+  lua_pop(L, 1);
 }
 
 /* tell_unlooked(rt): of every failure nobody has looked at, in the order they happened. */

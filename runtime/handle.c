@@ -78,7 +78,7 @@ static void run_handle(lua_State *L, lull_t *rt, lull_link *link) {
 
 static void fire_handle(lua_State *L, lull_t *rt, lull_timer *timer) {
   (void)L;
-  lull__ready(rt, &lull__container(timer, lull_handle, timer)->link, run_handle);
+  lull__ready_due(rt, &lull__container(timer, lull_handle, timer)->link, run_handle);
 }
 
 /* Takes a function and nargs arguments off the stack, pushes a handle that holds them. */

@@ -213,7 +213,7 @@ typedef struct lull_unawaited {
 /* References in the registry. */
 typedef struct lull_refs {
   int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown, metas[LULL_KINDS];
-  int runtime, core, runner, await, context, handler, callback_traceback;
+  int unlooked, runtime, core, runner, await, context, handler, callback_traceback;
 } lull_refs;
 
 enum { LULL_SPARES = 64 };
@@ -228,6 +228,7 @@ struct lull {
   lua_State *volatile active; /* the Lua thread that runs: where an interrupt strikes */
   lua_State *runner; /* an idle thread, at hand for the next task to start */
   lull_node ready;
+  lull_node *last_due; /* while timers fire: after it comes the next call that is due */
   uint32_t nready;
   lull_heap heap;
   const void *metas[LULL_KINDS]; /* metatables, by address */
@@ -327,6 +328,7 @@ void lull__timer_stop(lull_t *rt, lull_timer *timer);
 /* loop.c: the clock, the ready list, turns */
 double lull__now(const lull_t *rt);
 void lull__ready(lull_t *rt, lull_link *link, lull_link_fn fn);
+void lull__ready_due(lull_t *rt, lull_link *link, lull_link_fn fn);
 int lull__loop_init(lull_t *rt);
 void lull__loop_close(lull_t *rt);
 int lull__drive(lua_State *L, lull_t *rt, lull_future *until);
@@ -344,6 +346,7 @@ int lull__push_values(lua_State *L, lull_future *future, int index);
 void lull__look(lua_State *L, lull_future *future, int index);
 void lull__watch_error(lua_State *L, lull_t *rt, lull_future *future, int index);
 int lull__tell_unlooked(lua_State *L);
+void lull__tell_collected(lua_State *L, lull_t *rt);
 int lull__outcome(lua_State *L, lull_t *rt, lull_future *future, int index);
 int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message);
 void lull__cancel_wait(lua_State *L, lull_t *rt, lull_task *task);

@@ -46,8 +46,18 @@ void lull__ready(lull_t *rt, lull_link *link, lull_link_fn fn) {
   if (rt->nready++ == 0 && !rt->in_turn && rt->handles) uv_idle_start(&rt->handles->idle, on_idle);
 }
 
+/* The same for a call whose time has come: it goes before the tasks whose time has come, as in
+ * asyncio, where a sleep is a call that wakes its task one turn later. */
+void lull__ready_due(lull_t *rt, lull_link *link, lull_link_fn fn) {
+  link->fn = fn;
+  lull__list_append(rt->last_due->next, &link->node);
+  rt->last_due = &link->node;
+  rt->nready++;
+}
+
 static void fire_timers(lua_State *L, lull_t *rt, uint64_t ns) {
   if (rt->heap.count == 0) return;
+  rt->last_due = rt->ready.prev;
   double now = rt->is_virtual ? rt->virtual_now : (double)ns / 1e9;
   while (rt->heap.count > 0 && rt->heap.entries[0].when <= now) {
     lull_timer *timer = rt->heap.entries[0].timer;
@@ -100,7 +110,10 @@ static int turns(lua_State *L) {
     if (steps > 0) now = uv_hrtime();
     fire_timers(L, rt, now);
     steps += run_ready(L, rt);
-    if (rt->unawaited.collected) lull__unawaited_scan(L, rt, 0);
+    if (rt->unawaited.collected) {
+      lull__unawaited_scan(L, rt, 0);
+      lull__tell_collected(L, rt);
+    }
     if (over(rt)) break;
     advance(rt);
   } while ((rt->nready > 0 || (rt->is_virtual && rt->heap.count > 0)) && steps < POLL_STEPS &&

@@ -88,6 +88,7 @@ static void make_refs(lua_State *L, lull_t *rt) {
   rt->refs.anchors = new_table_ref(L);
   rt->refs.pool = new_table_ref(L);
   rt->refs.rethrown = new_table_ref(L);
+  rt->refs.unlooked = new_table_ref(L);
   rt->refs.errors = new_slot(L);
   rt->refs.runner = new_slot(L);
   rt->refs.context = new_slot(L);

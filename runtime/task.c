@@ -237,20 +237,15 @@ static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int 
   lua_rawgeti(L, anchors, task->f.o.slot);
   int index = lua_gettop(L);
   int kept = task->thread != NULL;
-  if (status == LUA_YIELD) { /* not by await: a C function yielded to whoever resumed it */
-    lua_settop(co, 0);
-    lua_pushliteral(co, "attempt to yield out of a task: use await");
-    status = LUA_ERRRUN;
+  if (status != LUA_OK) { /* not caught by the body: no memory, no C stack, or a foreign yield */
+    lua_resetthread(co);
+    if (status == LUA_YIELD) lua_pushliteral(co, "attempt to yield out of a task: use await");
   }
   conclude(L, rt, task, index, co, results, status != LUA_OK || rt->step_failed, anchors);
   lua_settop(L, index - 1);
-  if (status != LUA_OK) {
-    lua_resetthread(co);
-    if (!kept) rt->runner = NULL;
-    return;
-  }
   lua_settop(co, 0);
-  if (kept) give_thread(L, rt, co);
+  if (status != LUA_OK && !kept) rt->runner = NULL;
+  if (status == LUA_OK && kept) give_thread(L, rt, co);
 }
 
 static void warn_slow(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, uint64_t ns) {
