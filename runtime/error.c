@@ -328,6 +328,15 @@ void lull__warn_swallowed(lua_State *L, lull_t *rt, lull_task *task) {
   lua_pop(L, 3);
 }
 
+static const char *waited_for(const lull_task *task) {
+  if (task->wait == NULL) return "nothing";
+  if (task->wait != &lull__future_wait) return task->wait->what;
+  const lull_future *future = task->subject;
+  return future->o.kind == LULL_TASK     ? "a task"
+         : future->o.kind == LULL_GATHER ? "a gather"
+                                         : "a future";
+}
+
 /* Pushes the report of a deadlock: every task, and where it waits. */
 void lull__push_deadlock(lua_State *L, lull_t *rt) {
   luaL_Buffer buffer;
@@ -344,7 +353,7 @@ void lull__push_deadlock(lua_State *L, lull_t *rt) {
     lull__push_task_name(L, task, -1);
     lull__push_where(L, task);
     lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2),
-                    task->wait ? task->wait->what : "nothing", lua_tostring(L, -1));
+                    waited_for(task), lua_tostring(L, -1));
     lua_insert(L, -4);
     lua_pop(L, 3);
     luaL_addvalue(&buffer);

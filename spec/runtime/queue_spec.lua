@@ -1,5 +1,6 @@
 local cancellation = require "spec.cancellation"
 local lull = require "lull"
+local tidy = require "spec.tidy"
 local waiting = require "spec.waiting"
 
 local async, await = lull.async, lull.await
@@ -88,7 +89,7 @@ for _, kind in ipairs(kinds) do
   local new = kind.new
 
   describe(kind.name, function()
-    after_each(waiting.nothing_left)
+    tidy.watch(before_each, after_each)
 
     it("tells its size", function()
       local queue = new(2)
@@ -528,7 +529,7 @@ describe("the order of a queue", function()
 end)
 
 describe("a priority queue whose comparison fails", function()
-  after_each(waiting.nothing_left)
+  tidy.watch(before_each, after_each)
 
   it("raises the error and does not take the item in", function()
     local queue = put_all(lull.priority_queue(), 2, 1)

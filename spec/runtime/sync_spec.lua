@@ -1,5 +1,6 @@
 local cancellation = require "spec.cancellation"
 local lull = require "lull"
+local tidy = require "spec.tidy"
 local waiting = require "spec.waiting"
 
 local async, await = lull.async, lull.await
@@ -35,7 +36,7 @@ local function moments_of_acquire(make)
 end
 
 describe("a lock", function()
-  after_each(waiting.nothing_left)
+  tidy.watch(before_each, after_each)
 
   it("is locked between acquire and release", function()
     local lock = lull.lock()
@@ -152,7 +153,7 @@ describe("a lock", function()
 end)
 
 describe("a guard", function()
-  after_each(waiting.nothing_left)
+  tidy.watch(before_each, after_each)
 
   it("releases at the end of its block", function()
     local lock = lull.lock()
@@ -217,7 +218,7 @@ describe("a guard", function()
 end)
 
 describe("a semaphore", function()
-  after_each(waiting.nothing_left)
+  tidy.watch(before_each, after_each)
 
   it("has one permit unless told otherwise", function()
     assert.equal("semaphore (1 left)", tostring(lull.semaphore()))
@@ -320,7 +321,7 @@ describe("a semaphore", function()
 end)
 
 describe("a bounded semaphore", function()
-  after_each(waiting.nothing_left)
+  tidy.watch(before_each, after_each)
 
   it("cannot be released more often than it was acquired", function()
     local semaphore = lull.bounded_semaphore(2)
@@ -343,7 +344,7 @@ describe("a bounded semaphore", function()
 end)
 
 describe("an event", function()
-  after_each(waiting.nothing_left)
+  tidy.watch(before_each, after_each)
 
   it("wakes all that wait when it is set, in the order they came", function()
     local event, log = lull.event(), {}
