@@ -1,6 +1,10 @@
 /* The allocator of a Lua state that lull owns: free lists by size class. Lua passes the old size
  * of a block, so blocks carry no header. Memory up to SMALL bytes comes from chunks that are
- * kept until the state is closed; the rest is malloc's. One runtime, one thread: no locks. */
+ * kept until the state is closed; the rest is malloc's. One runtime, one thread: no locks.
+ *
+ * It is the script's code that runs out of memory, not the scheduler's, which could not tell a
+ * task of it half way through completing another: while `strict` is not set the limit may be
+ * passed by a margin, and a reserve is drawn on when malloc fails. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +17,7 @@
 #define SMALL 1024
 #endif
 #define CHUNK ((size_t)64 * 1024)
+#define RESERVE (4 * CHUNK)
 
 typedef struct block {
   struct block *next;
@@ -22,14 +27,22 @@ struct lull_memory {
   block *free[SMALL / GRAIN + 1];
   char *next, *end; /* the unused rest of the newest chunk */
   block *chunks;
-  size_t used, limit;
+  size_t used, limit, margin;
+  void *reserve;
+  uint8_t strict;
   int warn_state; /* of Lua's warn(), which needs a place that outlives the state */
 };
 
 struct lull_memory *lull__memory_new(size_t limit) {
   struct lull_memory *memory = calloc(1, sizeof *memory);
-  if (memory != NULL) memory->limit = limit ? limit : SIZE_MAX;
+  if (memory == NULL) return NULL;
+  memory->limit = limit ? limit : SIZE_MAX / 2;
+  memory->margin = memory->limit / 4 + RESERVE;
   return memory;
+}
+
+uint8_t *lull__strict(struct lull_memory *memory) {
+  return &memory->strict;
 }
 
 int *lull__warn_state(struct lull_memory *memory) {
@@ -43,11 +56,40 @@ void lull__memory_free(struct lull_memory *memory) {
     free(chunk);
     chunk = next;
   }
+  free(memory->reserve);
   free(memory);
 }
 
+/* Script code gets memory only while there is a reserve. */
+static int may_grow(struct lull_memory *memory, size_t size) {
+  size_t limit = memory->strict ? memory->limit : memory->limit + memory->margin;
+  if (memory->used > limit || size > limit - memory->used) return 0;
+  if (!memory->strict || memory->reserve != NULL) return 1;
+  memory->reserve = malloc(RESERVE);
+  return memory->reserve != NULL;
+}
+
+/* Gives whether it is worth while to try again. */
+static int spend_reserve(struct lull_memory *memory) {
+  if (memory->strict || memory->reserve == NULL) return 0;
+  free(memory->reserve);
+  memory->reserve = NULL;
+  return 1;
+}
+
+static void *get_block(struct lull_memory *memory, size_t size) {
+  void *fresh = malloc(size);
+  return fresh == NULL && spend_reserve(memory) ? malloc(size) : fresh;
+}
+
+static void *resize_block(struct lull_memory *memory, void *ptr, size_t osize, size_t nsize) {
+  void *fresh = realloc(ptr, nsize);
+  if (fresh == NULL && spend_reserve(memory)) fresh = realloc(ptr, nsize);
+  return fresh == NULL && nsize < osize ? ptr : fresh;
+}
+
 static int add_chunk(struct lull_memory *memory) {
-  block *chunk = malloc(CHUNK);
+  block *chunk = get_block(memory, CHUNK);
   if (chunk == NULL) return UV_ENOMEM;
   chunk->next = memory->chunks;
   memory->chunks = chunk;
@@ -77,7 +119,7 @@ static void give(struct lull_memory *memory, void *ptr, size_t size) {
 }
 
 static void *move(struct lull_memory *memory, void *ptr, size_t osize, size_t nsize) {
-  void *fresh = nsize <= SMALL ? take(memory, nsize) : malloc(nsize);
+  void *fresh = nsize <= SMALL ? take(memory, nsize) : get_block(memory, nsize);
   if (fresh == NULL) return nsize < osize ? ptr : NULL; /* Lua counts on shrinking to work */
   memcpy(fresh, ptr, osize < nsize ? osize : nsize);
   if (osize <= SMALL)
@@ -88,7 +130,7 @@ static void *move(struct lull_memory *memory, void *ptr, size_t osize, size_t ns
 }
 
 static void *resize(struct lull_memory *memory, void *ptr, size_t osize, size_t nsize) {
-  if (osize > SMALL && nsize > SMALL) return realloc(ptr, nsize);
+  if (osize > SMALL && nsize > SMALL) return resize_block(memory, ptr, osize, nsize);
   if (osize <= SMALL && nsize <= SMALL && (osize + GRAIN - 1) / GRAIN == (nsize + GRAIN - 1) / GRAIN)
     return ptr;
   return move(memory, ptr, osize, nsize);
@@ -97,7 +139,7 @@ static void *resize(struct lull_memory *memory, void *ptr, size_t osize, size_t 
 void *lull__alloc(void *data, void *ptr, size_t osize, size_t nsize) {
   struct lull_memory *memory = data;
   if (ptr == NULL) osize = 0; /* then it is a type tag */
-  if (nsize > osize && nsize - osize > memory->limit - memory->used) return NULL;
+  if (nsize > osize && !may_grow(memory, nsize - osize)) return NULL;
   void *result = NULL;
   if (ptr != NULL && nsize == 0) {
     if (osize <= SMALL)
@@ -106,7 +148,7 @@ void *lull__alloc(void *data, void *ptr, size_t osize, size_t nsize) {
       free(ptr);
   } else if (nsize > 0) {
     if (ptr == NULL)
-      result = nsize <= SMALL ? take(memory, nsize) : malloc(nsize);
+      result = nsize <= SMALL ? take(memory, nsize) : get_block(memory, nsize);
     else
       result = resize(memory, ptr, osize, nsize);
     if (result == NULL) return NULL;

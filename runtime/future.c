@@ -219,6 +219,8 @@ static void schedule_callbacks(lua_State *L, lull_t *rt, lull_future *future, in
 
 /* Completes a future whose values are set already. index is where it is on the stack, or 0. */
 void lull__finish(lua_State *L, lull_t *rt, lull_future *future, int index, lull_status state) {
+  uint8_t strict = *rt->strict;
+  *rt->strict = 0;
   future->o.state = (uint8_t)state;
   if (future->o.flags & LULL_HAS_CALLBACKS) {
     luaL_checkstack(L, 8, NULL);
@@ -229,6 +231,7 @@ void lull__finish(lua_State *L, lull_t *rt, lull_future *future, int index, lull
     lull__list_remove(&link->node);
     link->fn(L, rt, link);
   }
+  *rt->strict = strict;
 }
 
 /* ---- cancellation: a request goes down the chain of what waits for what, and ends where
@@ -312,6 +315,8 @@ static int cancel_chain(lua_State *L, lull_t *rt, lull_future *future, int messa
  * it was not done yet. */
 int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
   if (future->o.state != LULL_PENDING) return 0;
+  uint8_t strict = *rt->strict;
+  *rt->strict = 0;
   rt->cancel_epoch++;
   rt->to_cancel = NULL;
   int hits = cancel_chain(L, rt, future, message);
@@ -323,6 +328,7 @@ int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
   }
   /* Only tasks that wait for each other in a circle: break it here. */
   if (hits == 0 && future->o.kind == LULL_TASK) interrupt_task(L, rt, (lull_task *)future);
+  *rt->strict = strict;
   return 1;
 }
 

@@ -260,6 +260,8 @@ struct lull {
   lull_warn_fn warn;
   void *warn_data;
   struct lull_memory *memory;
+  uint8_t *strict; /* whether the script's code runs, which may not pass the memory limit */
+  uint8_t no_limit; /* what strict points to when the memory is not ours */
   atomic_int interrupts; /* asked for and not passed on to the main task */
   int interrupted;       /* one was passed on */
   _Atomic uint64_t interrupted_at;
@@ -293,6 +295,7 @@ static inline lull_t *lull__rt(lua_State *L) {
 /* alloc.c */
 struct lull_memory *lull__memory_new(size_t limit);
 int *lull__warn_state(struct lull_memory *memory);
+uint8_t *lull__strict(struct lull_memory *memory);
 void lull__memory_free(struct lull_memory *memory);
 void *lull__alloc(void *memory, void *ptr, size_t osize, size_t nsize);
 

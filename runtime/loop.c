@@ -126,6 +126,7 @@ static int fail_current(lua_State *L) {
   lull_t *rt = lua_touserdata(L, 1);
   lull_task *task = rt->current;
   rt->current = NULL;
+  rt->runner = NULL; /* there is no telling what is on its stack */
   if (task != NULL) lull__abandon(L, rt, task, 2);
   return 0;
 }

@@ -141,7 +141,9 @@ static int run_script(lull_t *rt, script *what) {
   if (!lua_checkstack(L, 4)) return UV_ENOMEM;
   lua_pushcfunction(L, load);
   lua_pushlightuserdata(L, what);
+  *rt->strict = 1;
   int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  *rt->strict = 0;
   return status == LUA_OK ? lull_run_function(rt, what->argc) : load_failed(rt, what, status);
 }
 

@@ -146,6 +146,7 @@ static int attach(lua_State *L) {
   rt->main_is_script = (uint8_t)options->main_is_script;
   rt->warn = options->warn;
   rt->warn_data = options->warn_data;
+  rt->strict = &rt->no_limit;
   rt->exit_code = -1;
   rt->virtual_now = 0;
   rt->thread = uv_thread_self();
@@ -273,6 +274,7 @@ int lull_new(lull_t **out, const lull_options *options) {
   if (options->state == NULL) {
     memory = lull__memory_new(options->memory_limit);
     if (memory == NULL) goto fail;
+    *lull__strict(memory) = 1;
     own_state = new_state(memory, options);
     if (own_state == NULL) goto fail;
   }
@@ -289,6 +291,10 @@ int lull_new(lull_t **out, const lull_options *options) {
   rt->owns_loop = own_loop != NULL;
   rt->owns_state = own_state != NULL;
   rt->memory = memory;
+  if (memory != NULL) {
+    rt->strict = lull__strict(memory);
+    *rt->strict = 0;
+  }
   error = lull__loop_init(rt);
   if (error < 0) goto fail;
   rt->closed = 0;

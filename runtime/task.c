@@ -267,11 +267,13 @@ static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int
   lull_task *outer = rt->current;
   lua_State *outer_active = rt->active, *outer_base = rt->base;
   int depth = rt->depth, blocked = rt->blocked, status, results;
+  uint8_t strict = *rt->strict;
   uint64_t begin = rt->debug ? uv_hrtime() : 0;
   rt->current = task;
   rt->active = rt->base = co;
   if (rt->interrupts) lull__interrupt_move(rt, co);
   rt->blocked = 0;
+  *rt->strict = 1;
   for (;;) {
     rt->suspending = 0;
     rt->step_failed = 0;
@@ -281,6 +283,7 @@ static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int
     lua_pop(co, results);
     nargs = 0;
   }
+  *rt->strict = 0;
   rt->active = outer_active;
   rt->base = outer_base;
   rt->blocked = blocked;
@@ -293,6 +296,7 @@ static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int
   rt->suspending = 0;
   rt->current = outer;
   rt->depth = depth;
+  *rt->strict = strict;
 }
 
 static void step(lua_State *L, lull_t *rt, lull_link *link) {
@@ -345,7 +349,6 @@ void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
 /* ---- scheduling, suspending, waking ---- */
 
 static void inherit_context(lua_State *L, lull_t *rt, int index) {
-  index = lua_absindex(L, index);
   if (rt->current == NULL) {
     if (lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context) == LUA_TTABLE)
       lull__set_extra(L, index, LULL_X_CONTEXT);
