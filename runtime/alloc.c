@@ -82,10 +82,9 @@ static void *get_block(struct lull_memory *memory, size_t size) {
   return fresh == NULL && spend_reserve(memory) ? malloc(size) : fresh;
 }
 
-static void *resize_block(struct lull_memory *memory, void *ptr, size_t osize, size_t nsize) {
-  void *fresh = realloc(ptr, nsize);
-  if (fresh == NULL && spend_reserve(memory)) fresh = realloc(ptr, nsize);
-  return fresh == NULL && nsize < osize ? ptr : fresh;
+static void *grow_block(struct lull_memory *memory, void *ptr, size_t size) {
+  void *grown = realloc(ptr, size);
+  return grown == NULL && spend_reserve(memory) ? realloc(ptr, size) : grown;
 }
 
 static int add_chunk(struct lull_memory *memory) {
@@ -130,7 +129,7 @@ static void *move(struct lull_memory *memory, void *ptr, size_t osize, size_t ns
 }
 
 static void *resize(struct lull_memory *memory, void *ptr, size_t osize, size_t nsize) {
-  if (osize > SMALL && nsize > SMALL) return resize_block(memory, ptr, osize, nsize);
+  if (osize > SMALL && nsize > osize) return grow_block(memory, ptr, nsize);
   if (osize <= SMALL && nsize <= SMALL && (osize + GRAIN - 1) / GRAIN == (nsize + GRAIN - 1) / GRAIN)
     return ptr;
   return move(memory, ptr, osize, nsize);

@@ -237,7 +237,8 @@ int lull__push_gathered(lua_State *L, lull_gather *gather, int index) {
 
 /* ---- gather(...) ---- */
 
-/* Replaces an op or function that stands in the list twice by one task, so that it runs once. */
+/* Replaces an op or function that stands in the list twice by one coroutine object, so that it
+ * runs once. */
 static void share_repeated(lua_State *L, lull_t *rt, int children, int seen, lua_Integer i) {
   lull_object *object = lull__object(L, rt, -1);
   if (object != NULL && object->kind <= LULL_GATHER) return;
@@ -252,7 +253,7 @@ static void share_repeated(lua_State *L, lull_t *rt, int children, int seen, lua
   lua_Integer first = lua_tointeger(L, -1);
   lua_pop(L, 1);
   lua_rawgeti(L, children, first);
-  if (lull__object(L, rt, -1) == object) lull__ensure_future(L, rt, lua_gettop(L));
+  if (lull__object(L, rt, -1) == object) lull__wrap(L, rt, lua_gettop(L));
   lua_pushvalue(L, -1);
   lua_rawseti(L, children, first);
   lua_replace(L, -2);

@@ -28,7 +28,11 @@ void lull__report_exception(lua_State *L, lull_t *rt, const char *message, int t
       lua_pushvalue(L, task);
       lua_setfield(L, -2, "task");
     }
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK) {
+    uint8_t strict = *rt->strict;
+    *rt->strict = 1;
+    int status = lua_pcall(L, 1, 0, 0);
+    *rt->strict = strict;
+    if (status == LUA_OK) {
       lua_settop(L, value - 1);
       return;
     }
@@ -68,7 +72,10 @@ static void run_handle(lua_State *L, lull_t *rt, lull_link *link) {
     lua_remove(L, index + 2);
     lua_pushnil(L);
     lua_setiuservalue(L, index, CALL);
-    if (lua_pcall(L, nargs, 0, index + 1) != LUA_OK) {
+    *rt->strict = 1;
+    int status = lua_pcall(L, nargs, 0, index + 1);
+    *rt->strict = 0;
+    if (status != LUA_OK) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.callback_traceback);
       lull__report_exception(L, rt, "error in a callback of the loop", 0);
     }

@@ -357,6 +357,7 @@ extern const luaL_Reg lull__future_methods[];
 
 /* task.c */
 lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs);
+lull_task *lull__wrap(lua_State *L, lull_t *rt, int index);
 lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
 int lull__push_call(lua_State *L, lull_task *task, int index);
 void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,

@@ -146,7 +146,8 @@ static void give_thread(lua_State *L, lull_t *rt, lua_State *co) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.pool);
   lua_pushthread(co);
   lua_xmove(co, L, 1);
-  lua_rawseti(L, -2, ++rt->pooled);
+  lua_rawseti(L, -2, rt->pooled + 1);
+  rt->pooled++;
   lua_pop(L, 1);
 }
 
@@ -218,6 +219,7 @@ void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, l
   lull__finish(L, rt, &task->f, index, state);
   if (task->gather != NULL) lull__gather_child_done(L, rt, task->gather, &task->f, index);
   task->gather = NULL;
+  if (rt->current == task) rt->current = NULL;
   lull__unanchor_from(L, rt, &task->f.o.slot, anchors);
 }
 
@@ -288,6 +290,7 @@ static void resume(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int
   rt->base = outer_base;
   rt->blocked = blocked;
   if (rt->hooked != NULL) lull__interrupt_move(rt, NULL);
+  if (outer != NULL) rt->current = outer; /* memory may run out below */
   if (begin != 0) warn_slow(L, rt, task, co, uv_hrtime() - begin);
   if (status == LUA_YIELD && rt->suspending)
     suspended(L, rt, task, co, anchors);
@@ -387,6 +390,18 @@ void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index) {
   lua_pop(L, 1);
 }
 
+/* Replaces the function, operation or object at index by a coroutine object that awaits it. */
+lull_task *lull__wrap(lua_State *L, lull_t *rt, int index) {
+  lull_object *object = lull__object(L, rt, index);
+  if (object != NULL) lull__awaited(rt, object); /* an op: it becomes its wrapper's to await */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.await);
+  lua_pushvalue(L, index);
+  lull_task *task = lull__new_task(L, rt, lua_gettop(L) - 1, 1);
+  lua_replace(L, index);
+  lua_pop(L, 2);
+  return task;
+}
+
 /* Replaces the awaitable at index by a future: a lazy one becomes a task. */
 lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index) {
   lull_object *object = lull__object(L, rt, index);
@@ -395,12 +410,7 @@ lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index) {
     if (object->state == LULL_CONSUMED) lull__already_awaited(L, index);
     return (lull_future *)object;
   }
-  if (object != NULL) lull__awaited(rt, object); /* an op: it becomes its wrapper's to await */
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.await);
-  lua_pushvalue(L, index);
-  lull_task *task = lull__new_task(L, rt, lua_gettop(L) - 1, 1);
-  lua_replace(L, index);
-  lua_pop(L, 2);
+  lull_task *task = lull__wrap(L, rt, index);
   lull__schedule(L, rt, task, index);
   return &task->f;
 }

@@ -51,7 +51,7 @@ static void find_place(lua_State *L, lull_t *rt, lull_place *place) {
   lua_Debug ar;
   for (int level = 1; level < 8 && lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline < 0) continue;
+    if (ar.currentline < 0 || strncmp(ar.source, "=lull/", 6) == 0) continue;
     place->source = find_source(L, rt, ar.short_src);
     place->line = (uint32_t)ar.currentline & INT32_MAX;
     return;

@@ -12,10 +12,17 @@ local function before()
   end)
 end
 
+-- What is collected is told of in the next turn.
+local function settle()
+  for _ = 1, 2 do
+    collectgarbage()
+    lull.await(lull.sleep(0))
+  end
+end
+
 local function after()
   lull.await(lull.sleep(0))
-  collectgarbage()
-  collectgarbage()
+  settle()
   local tasks = lull.all_tasks()
   lull.loop():set_exception_handler(nil)
   for _, task in ipairs(tasks) do
@@ -35,8 +42,7 @@ end
 
 --- Gives what the exception handler was told since the test began, and forgets it.
 function M.take()
-  collectgarbage()
-  collectgarbage()
+  settle()
   local taken = reports
   reports = {}
   return taken

@@ -80,7 +80,7 @@ static void outlives_a_greedy_script(void) {
 }
 
 int main(int argc, char **argv) {
-  size_t step = argc > 1 ? strtoul(argv[1], NULL, 10) : 256;
+  size_t step = argc > 1 ? strtoul(argv[1], NULL, 10) : 48;
   size_t limit = 1024;
   int counts[3] = {0}, successes = 0;
   while (successes < 20) {
