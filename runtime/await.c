@@ -154,7 +154,15 @@ static int is_awaitable(lua_State *L) {
   return 1;
 }
 
+/* can_wait_for(awaitable, seconds): whether wait_for's arguments are what they mostly are. */
+static int can_wait_for(lua_State *L) {
+  double seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : -1;
+  lua_pushboolean(L, seconds > 0 && lull__is_awaitable(L, lull__rt(L), 1));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"can_wait_for", can_wait_for},
     {"await", lull__await}, {"is_awaitable", is_awaitable}, {NULL, NULL}};
 
 void lull__open_await(lua_State *L, lull_t *rt) {

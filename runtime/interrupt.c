@@ -12,6 +12,9 @@ static void strike(lua_State *L, lull_t *rt) {
   rt->interrupted = 1;
   rt->interrupted_at = uv_hrtime(); /* should another task catch it, it strikes again */
   if (task != NULL) {
+    lull__push_anchored(L, rt, task->f.o.slot);
+    lua_pushliteral(L, "interrupted");
+    lull__set_extra(L, -2, LULL_X_MESSAGE);
     task->cancels++;
     if (task == rt->main_task || &task->f == rt->until) rt->interrupts = 0;
   }

@@ -67,6 +67,30 @@ static int timeout_at(lua_State *L) {
   return open_scope(L, lull__rt(L), check_when(L, 1, 0));
 }
 
+/* scope(seconds): a timeout scope for lull's own functions, which hold it in a to-be-closed
+ * variable of the running task and nowhere else. So nothing but that need keep it alive, it need
+ * not keep the task alive, and when it was left it can serve again: it is upvalue 2. */
+static int inner_scope(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  double when = lull__now(rt) + lua_tonumber(L, 1);
+  lull_scope *scope = lua_touserdata(L, lua_upvalueindex(2));
+  if (scope == NULL || !scope->closed) {
+    scope = lull__new_object(L, rt, sizeof *scope, 0, LULL_SCOPE);
+    scope->timer.index = LULL_NO_TIMER;
+    lua_pushvalue(L, -1);
+    lua_replace(L, lua_upvalueindex(2));
+  } else {
+    lua_pushvalue(L, lua_upvalueindex(2));
+    scope->expiring = scope->closed = scope->converts = 0;
+  }
+  scope->task = rt->current;
+  scope->cancels = rt->current->cancels;
+  scope->when = when;
+  if (when < HUGE_VAL && lull__timer_start(rt, &scope->timer, when, expire) < 0)
+    return luaL_error(L, "not enough memory");
+  return 1;
+}
+
 /* close(scope, err): the TimeoutError takes the place of the CancelledError. */
 static int scope_close(lua_State *L) {
   lull_t *rt = lull__rt(L);
@@ -143,4 +167,8 @@ static const luaL_Reg functions[] = {
 void lull__open_scope(lua_State *L, lull_t *rt) {
   lull__new_meta(L, rt, LULL_SCOPE, meta, methods);
   lull__setfuncs(L, rt, functions);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
+  lua_pushnil(L);
+  lua_pushcclosure(L, inner_scope, 2);
+  lua_setfield(L, -2, "scope");
 }

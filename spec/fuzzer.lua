@@ -120,7 +120,7 @@ local functions = {
   function() collectgarbage("step") end,
   lull.async(function(...) return ... end),
   lull.async(forever),
-  tostring, select, pcall, error, math.max, rawequal, setmetatable, coroutine.running, lull.await,
+  tostring, select, pcall, error, math.max, rawequal, coroutine.running, lull.await,
 }
 
 local metamethods = {

@@ -3,8 +3,8 @@ local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
 
-local await, is_awaitable, pcall, timeout = core.await, core.is_awaitable, core.pcall, core.timeout
-local math_type = math.type
+local await, can_wait_for, pcall = core.await, core.can_wait_for, core.pcall
+local scope_for, timeout = core.scope, core.timeout
 
 local M = {}
 
@@ -27,7 +27,7 @@ end
 local wait_for = core.async(function(awaitable, seconds)
   if seconds == nil then return await(awaitable) end
   if seconds <= 0 then return give_up(awaitable) end
-  local _ <close> = timeout(seconds)
+  local _ <close> = scope_for(seconds)
   return await(awaitable)
 end, "wait_for")
 
@@ -38,7 +38,7 @@ end, "wait_for")
 ---@param seconds number? nil means no limit; zero or less does not start the work
 ---@return lull.Coroutine coroutine awaits to the awaitable's results
 function M.wait_for(awaitable, seconds)
-  if seconds ~= seconds or math_type(seconds) == nil or not is_awaitable(awaitable) then
+  if not can_wait_for(awaitable, seconds) then
     check.awaitable(1, "wait_for", awaitable)
     check.seconds(2, "wait_for", seconds, true)
   end

@@ -37,9 +37,9 @@ local function fill(text, seconds, name)
     milliseconds = seconds * 1e3,
     minutes = seconds / 60,
   }
-  return (text:gsub("{([%a]*):?([^{}]*)}", function(key, spec)
+  return (text:gsub("{(%a*)(:?)([^{}]*)}", function(key, colon, spec)
     local value = values[key]
-    if value == nil then return nil end
+    if value == nil or colon == "" and spec ~= "" then return nil end
     if spec == "" then return tostring(value) end
     return ("%" .. spec):format(value)
   end))
@@ -75,6 +75,9 @@ function M.new(options)
   end
   if options.name ~= nil and type(options.name) ~= "string" then
     check.fail(1, "new", "option 'name' must be a string")
+  end
+  if text and not pcall(fill, text, 0, options.name) then
+    check.fail(1, "new", "option 'text' has a format that string.format does not take")
   end
   return setmetatable({text = text, name = options.name, started = nil, last = nil}, Timer)
 end

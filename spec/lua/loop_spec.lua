@@ -93,7 +93,7 @@ describe("the loop object", function()
   it("checks arguments", function()
     assert.has_error.matches(function() loop:run_until_complete(42) end,
       "bad argument #1 to 'run_until_complete' %(awaitable expected, got number%)")
-    assert.has_error.matches(function() loop:run_until_complete() end, "awaitable expected, got nil")
+    assert.has_error.matches(function() loop:run_until_complete() end, "expected, got nil")
   end)
 end)
 
@@ -147,7 +147,8 @@ for _, try in ipairs {
 end
 os.exit(0)
 ]])
-    assert.equal("true\tloop (running=true closed=true)\n" .. ("the loop is closed\n"):rep(8), output)
+    assert.equal("true\tloop (running=true closed=true)\n" .. ("the loop is closed\n"):rep(8),
+      output)
     assert.equal(0, status)
   end)
 end)
@@ -190,10 +191,10 @@ describe("without a main task, in a stock Lua interpreter", function()
     assert.equal([[
 false	false
 true	true
-1	nil	3
 unwound
+1	nil	3
 boom
-nested	false
+nested	true
 await outside any task
 100.0
 ]], run_stock([[
@@ -201,7 +202,7 @@ local lull = require "lull"
 local async, await = lull.async, lull.await
 local loop = lull.loop()
 print(loop:is_running(), loop:is_closed())
-print(select("#", lull.run(async(function(...)
+local results = table.pack(lull.run(async(function(...)
   print(loop:is_running(), lull.current_task() ~= nil)
   lull.create_task(async(function()
     local _ <close> = setmetatable({}, {__close = function()
@@ -211,14 +212,14 @@ print(select("#", lull.run(async(function(...)
     await(lull.future())
   end)())
   await(lull.sleep(0.001))
-  print(...)
   return ...
-end)(1, nil, 3))) == 3 and "" or "wrong count")
+end)(1, nil, 3)))
+print(table.unpack(results, 1, results.n))
 print(select(2, pcall(lull.run, async(function() error("boom", 0) end)())))
 lull.run(function() print("nested", (pcall(lull.run, function() end))) end)
-print((select(2, pcall(await, lull.sleep(0))):match("await outside any task")))
+print((select(2, pcall(await, function() end)):match("await outside any task")))
 lull.run(function() await(lull.sleep(100)) print(lull.now()) end, {clock = "virtual"})
-]]):gsub("\n\n", "\n"):gsub("lull: warning[^\n]*\n", ""), nil)
+]]))
   end)
 
   it("run_until_complete and run_forever run the loop, stop stops it", function()
@@ -242,7 +243,9 @@ loop:call_soon(tick)
 loop:run_forever()
 print("ticks", ticks)
 loop:call_soon(function() loop:stop() end)
-local function message(f, ...) return (tostring(select(2, pcall(f, ...))):gsub("^%S+:%d+: ", "")) end
+local function message(f, ...)
+  return (tostring(select(2, pcall(f, ...))):gsub("^%S+:%d+: ", ""))
+end
 print(message(loop.run_until_complete, loop, lull.sleep(5)))
 print(message(lull.run, lull.future()):match("deadlock"))
 loop:close()

@@ -144,7 +144,7 @@ stack traceback:
       ["{}"] = "%(error object is a table value%)",
       ["print"] = "%(error object is a function value%)",
       ["setmetatable({}, {__tostring = function() return 'told' end})"] = "told",
-      ["setmetatable({}, {__tostring = function() error('x') end})"] = "%(error object whose __tostring fails",
+      ["setmetatable({}, {__tostring = error})"] = "%(error object whose __tostring fails%)",
       ["lull.OSError('disk')"] = "OSError: disk",
     }) do
       local output, status = run("error(" .. value .. ", 0)")
