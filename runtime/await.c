@@ -5,6 +5,7 @@
 
 /* Lua allows some 200 nested C calls; an await with a pcall or metamethod around it takes 3. */
 #define MAX_DEPTH 40
+#define MAX_HOPS 100
 
 static const char marker; /* what a thread that awaits has on top of its stack */
 
@@ -88,7 +89,7 @@ static int await_coroutine(lua_State *L, lull_t *rt, lull_task *task) {
 
 /* ---- everything else: a function is called, an object is asked for its awaitable ---- */
 
-static int await_value(lua_State *L, lull_t *rt);
+static int await_value(lua_State *L, lull_t *rt, int hops);
 
 static int function_done(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
@@ -97,7 +98,7 @@ static int function_done(lua_State *L, int status, lua_KContext ctx) {
   if (object == NULL || object->kind > LULL_OP || object->state != LULL_LAZY)
     return lua_gettop(L) - 1;
   lua_replace(L, 1);
-  return await_value(L, rt);
+  return await_value(L, rt, 0);
 }
 
 static int await_function(lua_State *L, lull_t *rt) {
@@ -107,27 +108,29 @@ static int await_function(lua_State *L, lull_t *rt) {
   return function_done(L, LUA_OK, (lua_KContext)rt);
 }
 
-static int object_done(lua_State *L, int status, lua_KContext ctx) {
+/* hops counts the objects that gave one another: a circle of them would have no end. */
+static int object_done(lua_State *L, int status, lua_KContext hops) {
   (void)status;
-  lull_t *rt = (lull_t *)ctx;
+  lull_t *rt = lull__rt(L);
   lua_settop(L, 2);
   lua_replace(L, 1);
   if (!lull__is_awaitable(L, rt, 1))
     return luaL_error(L, "__await gave a %s, which cannot be awaited", luaL_typename(L, 1));
-  return await_value(L, rt);
+  if (hops == MAX_HOPS) return luaL_error(L, "__await gives objects without end");
+  return await_value(L, rt, (int)hops + 1);
 }
 
-static int await_other(lua_State *L, lull_t *rt) {
+static int await_other(lua_State *L, lull_t *rt, int hops) {
   if (lua_isfunction(L, 1)) return await_function(L, rt);
   if (luaL_getmetafield(L, 1, "__await") == LUA_TNIL) return luaL_typeerror(L, 1, "awaitable");
   lull__require_task(L, rt);
   lua_pushvalue(L, 1);
-  lua_callk(L, 1, LUA_MULTRET, (lua_KContext)rt, object_done);
-  return object_done(L, LUA_OK, (lua_KContext)rt);
+  lua_callk(L, 1, LUA_MULTRET, hops, object_done);
+  return object_done(L, LUA_OK, hops);
 }
 
 /* Awaits the value at index 1, the only one on the stack. */
-static int await_value(lua_State *L, lull_t *rt) {
+static int await_value(lua_State *L, lull_t *rt, int hops) {
   const void *meta = lua_getmetatable(L, 1) ? lua_topointer(L, -1) : NULL;
   lull_object *object = lua_touserdata(L, 1);
   lua_settop(L, 1);
@@ -140,12 +143,12 @@ static int await_value(lua_State *L, lull_t *rt) {
   if (meta == rt->metas[LULL_TASK] || meta == rt->metas[LULL_FUTURE] ||
       meta == rt->metas[LULL_GATHER])
     return await_future(L, rt, (lull_future *)object);
-  return await_other(L, rt);
+  return await_other(L, rt, hops);
 }
 
 int lull__await(lua_State *L) {
   if (lua_isnone(L, 1)) luaL_checkany(L, 1);
-  return await_value(L, lull__rt(L));
+  return await_value(L, lull__rt(L), 0);
 }
 
 static int is_awaitable(lua_State *L) {

@@ -2,6 +2,9 @@
  * to it; others (tasks and futures that exist already) are watched through links. */
 #include "internal.h"
 
+/* A __len may promise more items than there are: no table is made larger than this at once. */
+#define MAX_PRESIZED 65536
+
 enum { CHILDREN = 2, WATCHERS }; /* user values: the awaitables in order, once started the futures;
                                    * the last of a chain of watchers */
 
@@ -266,7 +269,7 @@ static lua_Integer collect(lua_State *L, lull_t *rt, int list, int *plain) {
   lua_Integer count = list ? luaL_len(L, 1) : nargs;
   if (count > INT32_MAX - 1) luaL_argerror(L, 1, "too many awaitables");
   *plain = 1;
-  lua_createtable(L, (int)count, 0);
+  lua_createtable(L, count < MAX_PRESIZED ? (int)count : MAX_PRESIZED, 0);
   int children = lua_gettop(L);
   lua_newtable(L);
   for (lua_Integer i = 1; i <= count; i++) {

@@ -64,12 +64,8 @@ static void run_handle(lua_State *L, lull_t *rt, lull_link *link) {
     handle->o.state = LULL_RESULT;
     lua_pushcfunction(L, keep_traceback);
     lua_getiuservalue(L, index, CALL);
-    lua_getfield(L, index + 2, "n");
-    int nargs = (int)lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    luaL_checkstack(L, nargs + 8, "too many arguments");
-    for (int i = 0; i <= nargs; i++) lua_rawgeti(L, index + 2, i + 1);
-    lua_remove(L, index + 2);
+    int nargs = lull__unpack(L) - 1;
+    luaL_checkstack(L, 8, NULL);
     lua_pushnil(L);
     lua_setiuservalue(L, index, CALL);
     *rt->strict = 1;
@@ -92,11 +88,7 @@ static void fire_handle(lua_State *L, lull_t *rt, lull_timer *timer) {
 static lull_handle *new_handle(lua_State *L, lull_t *rt, int nargs) {
   int first = lua_gettop(L) - nargs;
   luaL_checkstack(L, 8, NULL);
-  lua_createtable(L, nargs + 1, 1);
-  lua_insert(L, first);
-  for (int i = nargs + 1; i >= 1; i--) lua_rawseti(L, first, i);
-  lua_pushinteger(L, nargs);
-  lua_setfield(L, first, "n");
+  lull__pack(L, nargs + 1);
   lull_handle *handle = lull__new_object(L, rt, sizeof *handle, 1, LULL_HANDLE);
   lua_insert(L, first);
   lua_setiuservalue(L, first, CALL);

@@ -265,7 +265,7 @@ struct lull {
   atomic_int interrupts; /* asked for and not passed on to the main task */
   int interrupted;       /* one was passed on */
   _Atomic uint64_t interrupted_at;
-  _Atomic uv_thread_t thread; /* the thread that runs the loop */
+  _Atomic uv_thread_t thread; /* the thread that is in a turn, or 0 */
   lua_State *volatile hooked;
 };
 
@@ -303,6 +303,8 @@ void *lull__alloc(void *memory, void *ptr, size_t osize, size_t nsize);
 void *lull__new_object(lua_State *L, lull_t *rt, size_t size, int uservalues, lull_kind kind);
 lull_object *lull__object(lua_State *L, lull_t *rt, int index);
 void *lull__check(lua_State *L, lull_t *rt, int index, lull_kind kind);
+void lull__pack(lua_State *L, int n);
+int lull__unpack(lua_State *L);
 const char *lull__kind_name(lull_kind kind);
 void lull__new_meta(lua_State *L, lull_t *rt, lull_kind kind, const luaL_Reg *meta,
                     const luaL_Reg *methods);
@@ -362,6 +364,7 @@ lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
 int lull__push_call(lua_State *L, lull_task *task, int index);
 void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
                          int anchors);
+void lull__start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int anchors);
 void lull__wake(lull_t *rt, lull_task *task);
@@ -429,7 +432,16 @@ static inline void lull__awaited(lull_t *rt, const lull_object *object) {
 
 /* runtime.c */
 lull_t *lull__from_state(lua_State *L);
+
+/* modules.c */
+void lull__preload(lua_State *L, int remove);
 int lull__require(lua_State *L, const char *name);
+
+/* state.c */
+lua_State *lull__new_state(struct lull_memory *memory, const lull_options *options);
+
+/* unlooked.c */
+void lull__open_unlooked(lua_State *L, lull_t *rt);
 void lull__set_error(lull_t *rt, const char *message);
 
 /* handle.c */
@@ -441,6 +453,7 @@ void lull__interrupt_move(lull_t *rt, lua_State *L);
 
 /* What each file gives to the module table at the top of the stack. */
 void lull__open_error(lua_State *L, lull_t *rt);
+void lull__open_async(lua_State *L, lull_t *rt);
 void lull__open_future(lua_State *L, lull_t *rt);
 void lull__open_task(lua_State *L, lull_t *rt);
 void lull__open_await(lua_State *L, lull_t *rt);

@@ -157,6 +157,7 @@ static void on_prepare(uv_prepare_t *handle) {
   lull__interrupt_check(L, rt);
   if (rt->nready > 0 || rt->heap.count > 0 || rt->unawaited.collected) {
     rt->in_turn = 1;
+    rt->thread = uv_thread_self();
     int top = lua_gettop(L);
     lua_pushcfunction(L, turns);
     lua_pushlightuserdata(L, rt);
@@ -167,6 +168,7 @@ static void on_prepare(uv_prepare_t *handle) {
       if (lua_pcall(L, 2, 0, 0) != LUA_OK) rt->out_of_memory = 1;
     }
     lua_settop(L, top);
+    rt->thread = 0;
     rt->in_turn = 0;
   }
   if (rt->handles != NULL) arm(rt);
@@ -193,7 +195,6 @@ int lull__drive(lua_State *L, lull_t *rt, lull_future *until) {
   lua_State *outer = rt->L;
   int deadlocks = 0;
   rt->L = L;
-  rt->thread = uv_thread_self();
   rt->out_of_memory = 0;
   rt->driving = 1;
   rt->until = until;

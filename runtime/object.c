@@ -59,6 +59,29 @@ void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions) {
   luaL_setfuncs(L, functions, 1);
 }
 
+/* Takes n values off the stack and pushes them as a table, as table.pack does. */
+void lull__pack(lua_State *L, int n) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 4, NULL);
+  lua_createtable(L, n, 1);
+  lua_insert(L, top - n + 1);
+  for (int i = n; i >= 1; i--) lua_rawseti(L, top - n + 1, i);
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+}
+
+/* Replaces a packed table on top of the stack by its values; gives their number. */
+int lull__unpack(lua_State *L) {
+  int packed = lua_gettop(L);
+  lua_getfield(L, packed, "n");
+  int n = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, n, "too many values");
+  for (int i = 1; i <= n; i++) lua_rawgeti(L, packed, i);
+  lua_remove(L, packed);
+  return n;
+}
+
 static void grow_anchors(lua_State *L, lull_t *rt) {
   uint32_t capacity = rt->anchors_capacity ? 2 * rt->anchors_capacity : 64;
   uint32_t *grown = realloc(rt->free_anchors, capacity * sizeof *grown);

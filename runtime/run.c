@@ -184,7 +184,6 @@ int lull_run(lull_t *rt, int once) {
   if (is_busy(rt)) return LULL_EBUSY;
   if (!lua_checkstack(rt->main, 4)) return UV_ENOMEM;
   lull__set_error(rt, NULL);
-  rt->thread = uv_thread_self();
   rt->out_of_memory = 0;
   rt->exit_code = -1;
   do {

@@ -1,12 +1,9 @@
 /* Making and closing runtimes. The runtime is a userdata of its Lua state, held by the registry
  * and by every function of lull: whatever is called after it was closed finds it, closed. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
-
-#include <lualib.h>
 
 #define NREFS (sizeof(lull_refs) / sizeof(int))
 
@@ -22,54 +19,6 @@ lull_t *lull__from_state(lua_State *L) {
 void lull__set_error(lull_t *rt, const char *message) {
   free(rt->error);
   rt->error = message ? strdup(message) : NULL;
-}
-
-/* ---- the embedded Lua modules ---- */
-
-/* The loader of an embedded module; its upvalue is the module's description. A module is called
- * with its name and the core, the table of what C gives it, which nobody else sees. */
-static int load_module(lua_State *L) {
-  const lull__module *module = lua_touserdata(L, lua_upvalueindex(1));
-  if (luaL_loadbufferx(L, (const char *)module->code, module->size, module->name, "b") != LUA_OK)
-    return lua_error(L);
-  lua_pushstring(L, module->name);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, lull__from_state(L)->refs.core);
-  lua_call(L, 2, 1);
-  return 1;
-}
-
-/* Sets package.preload[name] for each, so that only what is required is loaded. */
-static void preload(lua_State *L, int remove) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  for (const lull__module *module = lull__modules; module->name != NULL; module++) {
-    if (remove) {
-      lua_pushnil(L);
-      lua_setfield(L, -2, module->name);
-      lua_pushnil(L);
-    } else {
-      lua_pushlightuserdata(L, (void *)module);
-      lua_pushcclosure(L, load_module, 1);
-    }
-    lua_setfield(L, -3, module->name);
-  }
-  lua_pop(L, 2);
-}
-
-/* Pushes an embedded module, loaded if need be, whatever has become of the global require. */
-int lull__require(lua_State *L, const char *name) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, name) == LUA_TNIL) {
-    lua_pop(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    lua_getfield(L, -1, name);
-    lua_replace(L, -2);
-    lua_call(L, 0, 1);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -3, name);
-  }
-  lua_replace(L, -2);
-  return 1;
 }
 
 /* ---- attaching a runtime to a Lua state ---- */
@@ -102,6 +51,7 @@ static void open_core(lua_State *L, lull_t *rt) {
   lull__open_op(L, rt);
   lull__open_error(L, rt);
   lull__open_future(L, rt);
+  lull__open_async(L, rt);
   lull__open_task(L, rt);
   lull__open_await(L, rt);
   lull__open_gather(L, rt);
@@ -149,13 +99,12 @@ static int attach(lua_State *L) {
   rt->strict = &rt->no_limit;
   rt->exit_code = -1;
   rt->virtual_now = 0;
-  rt->thread = uv_thread_self();
   lull__list_init(&rt->ready);
   lull__list_init(&rt->sentinels);
   make_refs(L, rt);
   open_core(L, rt);
   lull__open_coroutine(L, rt);
-  preload(L, 0);
+  lull__preload(L, 0);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
   lull__require(L, "lull.require"); /* at once: the first module may already await */
@@ -170,7 +119,7 @@ static int detach(lua_State *L) {
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
   for (size_t i = 0; i < NREFS; i++) luaL_unref(L, LUA_REGISTRYINDEX, ((int *)&rt->refs)[i]);
-  preload(L, 1);
+  lull__preload(L, 1);
   return 0;
 }
 
@@ -178,49 +127,6 @@ static void call_protected(lua_State *L, lull_t *rt, lua_CFunction function) {
   lua_pushcfunction(L, function);
   lua_pushlightuserdata(L, rt);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
-}
-
-/* ---- an own state ---- */
-
-static int panic(lua_State *L) {
-  const char *message = lua_tostring(L, -1);
-  fprintf(stderr, "lull: unprotected error in a call to Lua (%s)\n", message ? message : "?");
-  return 0;
-}
-
-/* Lua's warn(): off until somebody says warn("@on"). */
-static void on_lua_warning(void *data, const char *message, int to_be_continued) {
-  int *state = data; /* 0 off, 1 on, 2 on and within a message */
-  if (*state != 2 && !to_be_continued && *message == '@') {
-    if (strcmp(message, "@on") == 0) *state = 1;
-    if (strcmp(message, "@off") == 0) *state = 0;
-    return;
-  }
-  if (*state == 0) return;
-  fprintf(stderr, "%s%s%s", *state == 1 ? "Lua warning: " : "", message,
-          to_be_continued ? "" : "\n");
-  *state = to_be_continued ? 2 : 1;
-}
-
-static int open_libraries(lua_State *L) {
-  if (lua_toboolean(L, 1)) {
-    lua_pushboolean(L, 1);
-    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
-  }
-  luaL_openlibs(L);
-  return 0;
-}
-
-static lua_State *new_state(struct lull_memory *memory, const lull_options *options) {
-  lua_State *L = lua_newstate(lull__alloc, memory);
-  if (L == NULL) return NULL;
-  lua_atpanic(L, panic);
-  lua_setwarnf(L, on_lua_warning, lull__warn_state(memory));
-  lua_pushcfunction(L, open_libraries);
-  lua_pushboolean(L, options->ignore_environment);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return L;
-  lua_close(L);
-  return NULL;
 }
 
 /* ---- the public functions ---- */
@@ -275,7 +181,7 @@ int lull_new(lull_t **out, const lull_options *options) {
     memory = lull__memory_new(options->memory_limit);
     if (memory == NULL) goto fail;
     *lull__strict(memory) = 1;
-    own_state = new_state(memory, options);
+    own_state = lull__new_state(memory, options);
     if (own_state == NULL) goto fail;
   }
   lua_State *L = own_state ? own_state : options->state;

@@ -95,14 +95,20 @@ local closed_file = io.tmpfile()
 closed_file:close()
 local files = { io.tmpfile(), closed_file }
 
-local integers = { 0, 1, -1, 2, 3, 10, 255, math.maxinteger, math.mininteger, 1 << 31, 1 << 32 }
-local floats = { 0.0, -0.0, 0.5, 1.0, -1.5, 1e-9, 5e-324, 1e308, -1e308, 0 / 0, 1 / 0, -1 / 0, 2^53 }
-local strings = {
-  "", "x", "10", "0x10", "nan", "\0", "a\0b", "\255\254\0\1", ("long"):rep(5000), "%s%n%d", "{:.99f}",
-  "{name}", "ALL_COMPLETED", "FIRST_EXCEPTION", "timeout", "virtual", "__index",
+local integers = {
+  0, 1, -1, 2, 3, 10, 255, math.maxinteger, math.mininteger, 1 << 31, 1 << 32,
 }
-local options = { "timeout", "limit", "return_when", "return_exceptions", "name", "eager", "text", "n",
-                  "debug", "clock" }
+local floats = {
+  0.0, -0.0, 0.5, 1.0, -1.5, 1e-9, 5e-324, 1e308, -1e308, 0 / 0, 1 / 0, -1 / 0, 2 ^ 53,
+}
+local strings = {
+  "", "x", "10", "0x10", "nan", "\0", "a\0b", "\255\254\0\1", ("long"):rep(5000), "%s%n%d",
+  "{:.99f}", "{name}", "ALL_COMPLETED", "FIRST_EXCEPTION", "timeout", "virtual", "__index",
+}
+local options = {
+  "timeout", "limit", "return_when", "return_exceptions", "name", "eager", "text", "n", "debug",
+  "clock",
+}
 
 local functions = {
   function() end,
@@ -153,6 +159,7 @@ local function with_metatable()
   end
   if type(meta.__gc) ~= "function" then meta.__gc = nil end
   if type(meta.__mode) ~= "string" then meta.__mode = nil end
+  if meta.__len then meta.__index = nil end -- a list that is truly endless fills the memory
   return setmetatable(list(), meta)
 end
 
@@ -326,10 +333,12 @@ local function fuzz(target)
 end
 
 collect_targets()
+local fuzzed = 0
 for _, part in ipairs(groups[group]) do
   for _, target in ipairs(targets[part]) do
     fuzz(target)
+    fuzzed = fuzzed + 1
   end
 end
-io.stdout:write(made, " calls, ", answered, " without an error\n")
+io.stdout:write(("%d targets, %d calls, %d answered\n"):format(fuzzed, made, answered))
 os.exit(0)
