@@ -130,7 +130,8 @@ static void *move(struct lull_memory *memory, void *ptr, size_t osize, size_t ns
 
 static void *resize(struct lull_memory *memory, void *ptr, size_t osize, size_t nsize) {
   if (osize > SMALL && nsize > osize) return grow_block(memory, ptr, nsize);
-  if (osize <= SMALL && nsize <= SMALL && (osize + GRAIN - 1) / GRAIN == (nsize + GRAIN - 1) / GRAIN)
+  if (osize <= SMALL && nsize <= SMALL &&
+      (osize + GRAIN - 1) / GRAIN == (nsize + GRAIN - 1) / GRAIN)
     return ptr;
   return move(memory, ptr, osize, nsize);
 }

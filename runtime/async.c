@@ -17,7 +17,8 @@ static void fill(lua_State *L, lull_task *task, int function, int index, int nar
   lua_setiuservalue(L, -2, 1);
   if (nargs > MAX_ARGS) {
     luaL_checkstack(L, nargs, "too many arguments");
-    for (int i = 1; i <= nargs; i++) lua_pushvalue(L, index + i);
+    for (int i = 1; i <= nargs; i++)
+      lua_pushvalue(L, index + i);
     lull__pack(L, nargs);
     lua_setiuservalue(L, -2, 2);
     task->f.o.flags |= LULL_PACKED;
@@ -95,7 +96,8 @@ int lull__push_call(lua_State *L, lull_task *task, int index) {
   if (nargs > 8) luaL_checkstack(L, nargs + 8, "too many arguments");
   lull__get_value(L, &task->f.o, index);
   if (!(task->f.o.flags & LULL_PACKED)) {
-    for (int i = 1; i <= nargs; i++) lua_getiuservalue(L, index, 1 + i);
+    for (int i = 1; i <= nargs; i++)
+      lua_getiuservalue(L, index, 1 + i);
     return nargs;
   }
   task->f.o.flags &= (uint8_t)~LULL_PACKED;

@@ -164,9 +164,10 @@ static int can_wait_for(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"can_wait_for", can_wait_for},
-    {"await", lull__await}, {"is_awaitable", is_awaitable}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"can_wait_for", can_wait_for},
+                                     {"await", lull__await},
+                                     {"is_awaitable", is_awaitable},
+                                     {NULL, NULL}};
 
 void lull__open_await(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

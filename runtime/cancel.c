@@ -72,7 +72,8 @@ static lull_future *cancel_one(lua_State *L, lull_t *rt, lull_future *future, in
 
 static int cancel_chain(lua_State *L, lull_t *rt, lull_future *future, int message) {
   int hits = 0;
-  while (future != NULL) future = cancel_one(L, rt, future, message, &hits);
+  while (future != NULL)
+    future = cancel_one(L, rt, future, message, &hits);
   return hits;
 }
 

@@ -161,11 +161,11 @@ static int co_wrap(lua_State *L) {
 
 /* ---- the rest ---- */
 
-static int co_yield(lua_State *L) {
+static int co_yield (lua_State *L) {
   const lull_t *rt = lull__rt_or_closed(L);
   if (L == rt->base)
     return luaL_error(L, "attempt to yield from outside a coroutine "
-                      "(in a task's own body there is nobody to yield to: use await)");
+                         "(in a task's own body there is nobody to yield to: use await)");
   return lua_yield(L, lua_gettop(L));
 }
 
@@ -202,10 +202,15 @@ static int co_close(lua_State *L) {
   return 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"create", co_create}, {"resume", co_resume},           {"running", co_running},
-    {"status", co_status}, {"wrap", co_wrap},               {"yield", co_yield},
-    {"close", co_close},   {"isyieldable", co_isyieldable}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"create", co_create},
+                                     {"resume", co_resume},
+                                     {"running", co_running},
+                                     {"status", co_status},
+                                     {"wrap", co_wrap},
+                                     {"yield", co_yield },
+                                     {"close", co_close},
+                                     {"isyieldable", co_isyieldable},
+                                     {NULL, NULL}};
 
 void lull__open_coroutine(lua_State *L, lull_t *rt) {
   if (lua_getglobal(L, "coroutine") == LUA_TTABLE) lull__setfuncs(L, rt, functions);

@@ -115,8 +115,10 @@ void lull__warn_swallowed(lua_State *L, lull_t *rt, lull_task *task) {
   lull__push_anchored(L, rt, task->f.o.slot);
   lull__push_task_name(L, task, -1);
   lull__push_traceback(L, L, 1);
-  lua_pushfstring(L, "task '%s' caught CancelledError with pcall and awaits again "
-                  "(lull.try lets it through)\nstack traceback:%s", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_pushfstring(L,
+                  "task '%s' caught CancelledError with pcall and awaits again "
+                  "(lull.try lets it through)\nstack traceback:%s",
+                  lua_tostring(L, -2), lua_tostring(L, -1));
   lull__warn_top(L, rt);
   lua_pop(L, 3);
 }
@@ -140,15 +142,12 @@ static int warn(lua_State *L) {
 /* mark_swallowed(err): debug mode's pcall caught err; is it the running task's cancellation? */
 static int mark_swallowed(lua_State *L) {
   lull_t *rt = lull__rt_or_closed(L);
-  if (rt->current != NULL && lull__is_cancelled(L, rt, 1))
-    rt->current->f.o.flags |= LULL_SWALLOWED;
+  if (rt->current != NULL && lull__is_cancelled(L, rt, 1)) rt->current->f.o.flags |= LULL_SWALLOWED;
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"set_errors", set_errors},
-                                     {"warn", warn},
-                                     {"mark_swallowed", mark_swallowed},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"set_errors", set_errors}, {"warn", warn}, {"mark_swallowed", mark_swallowed}, {NULL, NULL}};
 
 void lull__open_error(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

@@ -24,17 +24,17 @@ static int future_exception(lua_State *L) {
   lull_t *rt = lull__rt(L);
   lull_future *future = lull__check_future(L, rt, 1);
   switch (future->o.state) {
-    case LULL_PENDING:
-      return lull__raise(L, rt, LULL_STATE_ERROR, "the exception is not set yet");
-    case LULL_CANCELLED:
-      return lull__outcome(L, rt, future, 1);
-    case LULL_FAILED:
-      lull__look(L, future, 1);
-      lull__get_value(L, &future->o, 1);
-      return 1;
-    default:
-      lua_pushnil(L);
-      return 1;
+  case LULL_PENDING:
+    return lull__raise(L, rt, LULL_STATE_ERROR, "the exception is not set yet");
+  case LULL_CANCELLED:
+    return lull__outcome(L, rt, future, 1);
+  case LULL_FAILED:
+    lull__look(L, future, 1);
+    lull__get_value(L, &future->o, 1);
+    return 1;
+  default:
+    lua_pushnil(L);
+    return 1;
   }
 }
 
@@ -215,12 +215,9 @@ static int report(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"future", new_future},
-                                     {"has_failed", has_failed},
-                                     {"settle", settle},
-                                     {"adopt_traceback", adopt_traceback},
-                                     {"report", report},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"future", new_future}, {"has_failed", has_failed},
+                                     {"settle", settle},     {"adopt_traceback", adopt_traceback},
+                                     {"report", report},     {NULL, NULL}};
 
 void lull__open_future(lua_State *L, lull_t *rt) {
   lull__new_meta(L, rt, LULL_FUTURE, meta, lull__future_methods);

@@ -5,8 +5,11 @@
 /* A __len may promise more items than there are: no table is made larger than this at once. */
 #define MAX_PRESIZED 65536
 
-enum { CHILDREN = 2, WATCHERS }; /* user values: the awaitables in order, once started the futures;
-                                   * the last of a chain of watchers */
+enum {
+  CHILDREN = 2,
+  WATCHERS
+}; /* user values: the awaitables in order, once started the futures;
+    * the last of a chain of watchers */
 
 /* Watches one future that the gather did not start. */
 typedef struct watcher {
@@ -289,8 +292,7 @@ static lua_Integer collect(lua_State *L, lull_t *rt, int list, int *plain) {
                                          luaL_typename(L, -1));
       luaL_argerror(L, 1, text);
     }
-    if (object != NULL && object->state == LULL_CONSUMED)
-      lull__already_awaited(L, lua_gettop(L));
+    if (object != NULL && object->state == LULL_CONSUMED) lull__already_awaited(L, lua_gettop(L));
     share_repeated(L, rt, children, children + 1, i);
     lua_rawseti(L, children, i);
   }

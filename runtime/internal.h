@@ -94,15 +94,15 @@ typedef enum lull_status {
   LULL_CANCELLED
 } lull_status;
 
-enum { /* flags of objects */
-  LULL_MUST_CANCEL = 1,   /* CancelledError is raised where the task next waits, or wakes */
-  LULL_WAITING = 2,       /* the task is suspended and nothing has woken it */
-  LULL_HAS_CALLBACKS = 4, /* Lua functions to call when it is done */
-  LULL_HAS_EXTRAS = 8,    /* user value 1 is a table: see lull_extra */
-  LULL_PACKED = 16,       /* the result is a table of n values, as table.pack makes it */
-  LULL_LOOKED = 32,       /* somebody has seen the error */
-  LULL_CANCEL_ASKED = 64, /* a gather: cancel() was called on it */
-  LULL_SWALLOWED = 128    /* debug: a plain pcall caught this task's CancelledError */
+enum {                         /* flags of objects */
+       LULL_MUST_CANCEL = 1,   /* CancelledError is raised where the task next waits, or wakes */
+       LULL_WAITING = 2,       /* the task is suspended and nothing has woken it */
+       LULL_HAS_CALLBACKS = 4, /* Lua functions to call when it is done */
+       LULL_HAS_EXTRAS = 8,    /* user value 1 is a table: see lull_extra */
+       LULL_PACKED = 16,       /* the result is a table of n values, as table.pack makes it */
+       LULL_LOOKED = 32,       /* somebody has seen the error */
+       LULL_CANCEL_ASKED = 64, /* a gather: cancel() was called on it */
+       LULL_SWALLOWED = 128    /* debug: a plain pcall caught this task's CancelledError */
 };
 
 typedef struct lull_object {
@@ -119,13 +119,13 @@ typedef struct lull_future {
 } lull_future;
 
 enum lull_extra { /* indices in the extras table */
-  LULL_X_VALUE = 1,
-  LULL_X_NAME,
-  LULL_X_CONTEXT,
-  LULL_X_TRACEBACK,
-  LULL_X_CALLBACKS,
-  LULL_X_MESSAGE, /* what cancel() was given */
-  LULL_X_SENTINEL
+                  LULL_X_VALUE = 1,
+                  LULL_X_NAME,
+                  LULL_X_CONTEXT,
+                  LULL_X_TRACEBACK,
+                  LULL_X_CALLBACKS,
+                  LULL_X_MESSAGE, /* what cancel() was given */
+                  LULL_X_SENTINEL
 };
 
 typedef struct lull_task lull_task;
@@ -150,8 +150,8 @@ struct lull_task {
   void *subject;         /* of the wait */
   lull_gather *gather;   /* the gather that started it, told when it is done */
   uint32_t id;
-  uint32_t cancels; /* requests not taken back with uncancel() */
-  uint32_t epoch;   /* of the last cancellation that passed here */
+  uint32_t cancels;    /* requests not taken back with uncancel() */
+  uint32_t epoch;      /* of the last cancellation that passed here */
   uint8_t capacity;    /* slots for arguments */
   uint32_t ticket;     /* its place in the line at a queue */
   uint8_t interrupted; /* woken by a cancellation, not by what it waited for */
@@ -204,7 +204,7 @@ typedef struct lull_place {
 
 typedef struct lull_unawaited {
   lull_place *places;
-  uint32_t count, capacity, free; /* free: the first free slot, 0 for none */
+  uint32_t count, capacity, free;    /* free: the first free slot, 0 for none */
   const char *sources[LULL_SOURCES]; /* interned names of files, the first one unused */
   uint32_t nsources, last_source;
   int collected; /* a collection ended since the last scan */
@@ -212,7 +212,8 @@ typedef struct lull_unawaited {
 
 /* References in the registry. */
 typedef struct lull_refs {
-  int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown, metas[LULL_KINDS];
+  int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown,
+      metas[LULL_KINDS];
   int unlooked, runtime, core, runner, await, context, handler, callback_traceback;
 } lull_refs;
 
@@ -224,9 +225,9 @@ struct lull {
   uv_loop_t *loop;
   struct lull_handles *handles;
   lull_task *current;
-  lua_State *base;   /* the running task's own thread */
+  lua_State *base;            /* the running task's own thread */
   lua_State *volatile active; /* the Lua thread that runs: where an interrupt strikes */
-  lua_State *runner; /* an idle thread, at hand for the next task to start */
+  lua_State *runner;          /* an idle thread, at hand for the next task to start */
   lull_node ready;
   lull_node *last_due; /* while timers fire: after it comes the next call that is due */
   uint32_t nready;
@@ -243,9 +244,9 @@ struct lull {
   uint32_t cancel_epoch;
   uint32_t last_id;
   uint32_t condemned; /* the tasks up to this id were cancelled by a deadlock */
-  uint32_t live; /* tasks scheduled and not done */
-  int blocked;          /* coroutines resumed since then from where nothing can yield */
-  int depth;     /* awaits nested on the C stack since the running task was resumed */
+  uint32_t live;      /* tasks scheduled and not done */
+  int blocked;        /* coroutines resumed since then from where nothing can yield */
+  int depth;          /* awaits nested on the C stack since the running task was resumed */
   uint8_t suspending;
   uint8_t step_failed;
   uint8_t in_turn, driving, draining, stopping, closed, loop_closed;
@@ -255,13 +256,13 @@ struct lull {
   uint64_t polled_at; /* hrtime of the last time the loop polled */
   lull_future *until; /* what the loop is driven for */
   lull_task *main_task;
-  char *error;          /* what lull_error gives, or NULL */
-  int exit_code;        /* asked for with os.exit(code, true), or -1 */
+  char *error;   /* what lull_error gives, or NULL */
+  int exit_code; /* asked for with os.exit(code, true), or -1 */
   lull_warn_fn warn;
   void *warn_data;
   struct lull_memory *memory;
-  uint8_t *strict; /* whether the script's code runs, which may not pass the memory limit */
-  uint8_t no_limit; /* what strict points to when the memory is not ours */
+  uint8_t *strict;       /* whether the script's code runs, which may not pass the memory limit */
+  uint8_t no_limit;      /* what strict points to when the memory is not ours */
   atomic_int interrupts; /* asked for and not passed on to the main task */
   int interrupted;       /* one was passed on */
   _Atomic uint64_t interrupted_at;
@@ -278,7 +279,7 @@ typedef struct lull__module {
 extern const lull__module lull__modules[];
 
 enum { LULL_ANCHORS = 2 }; /* where a turn has the table of anchors on its stack */
-enum { LULL_BOUNCE = 2 }; /* a value of suspending: resume at once, on a fresh C stack */
+enum { LULL_BOUNCE = 2 };  /* a value of suspending: resume at once, on a fresh C stack */
 
 /* The runtime of a C function registered with lull__setfuncs: its first upvalue. */
 static inline lull_t *lull__rt_or_closed(lua_State *L) {
@@ -395,8 +396,16 @@ int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, 
 int lull__push_gathered(lua_State *L, lull_gather *gather, int index);
 
 /* error.c: errors, tracebacks, warnings */
-enum { LULL_CANCELLED_ERROR = 1, LULL_TIMEOUT_ERROR, LULL_STATE_ERROR, LULL_EMPTY_ERROR,
-       LULL_FULL_ERROR, LULL_SHUTDOWN_ERROR, LULL_DEADLOCK_ERROR, LULL_BASE_ERROR };
+enum {
+  LULL_CANCELLED_ERROR = 1,
+  LULL_TIMEOUT_ERROR,
+  LULL_STATE_ERROR,
+  LULL_EMPTY_ERROR,
+  LULL_FULL_ERROR,
+  LULL_SHUTDOWN_ERROR,
+  LULL_DEADLOCK_ERROR,
+  LULL_BASE_ERROR
+};
 void lull__push_error(lua_State *L, lull_t *rt, int error, const char *message);
 int lull__raise(lua_State *L, lull_t *rt, int error, const char *message);
 int lull__is_error(lua_State *L, lull_t *rt, int index, int error);
@@ -421,8 +430,7 @@ void lull__push_deadlock(lua_State *L, lull_t *rt);
 /* unawaited.c */
 int lull__unawaited_init(lua_State *L, lull_t *rt);
 const char *lull__intern(lua_State *L, lull_t *rt, const char *text);
-void lull__track(lua_State *L, lull_t *rt, lull_object *object, lull_origin *origin,
-                 int tracked);
+void lull__track(lua_State *L, lull_t *rt, lull_object *object, lull_origin *origin, int tracked);
 void lull__untrack(lull_t *rt, lull_object *object);
 void lull__unawaited_scan(lua_State *L, lull_t *rt, int all);
 void lull__unawaited_free(lull_t *rt);

@@ -64,14 +64,14 @@ typedef void (*lull_warn_fn)(void *data, const char *message);
 
 /* What a runtime is made of. Fill it with lull_options_init, then set what you care about. */
 typedef struct lull_options {
-  uv_loop_t *loop;     /* NULL: an own loop, closed with the runtime */
-  lua_State *state;    /* NULL: an own state with the standard libraries, closed likewise */
-  size_t memory_limit; /* bytes an own state may use; 0: no limit */
-  int debug;           /* warn of slow steps and swallowed cancellations */
-  int virtual_clock;   /* time jumps to the next timer when nothing else can happen */
+  uv_loop_t *loop;        /* NULL: an own loop, closed with the runtime */
+  lua_State *state;       /* NULL: an own state with the standard libraries, closed likewise */
+  size_t memory_limit;    /* bytes an own state may use; 0: no limit */
+  int debug;              /* warn of slow steps and swallowed cancellations */
+  int virtual_clock;      /* time jumps to the next timer when nothing else can happen */
   int ignore_environment; /* an own state takes no LUA_PATH or LUA_CPATH, as lua -E */
-  int main_is_script;  /* the process is the script's: os.exit(code, true) unwinds all tasks */
-  lull_warn_fn warn;   /* NULL: to stderr, each line after "lull: warning: " */
+  int main_is_script;     /* the process is the script's: os.exit(code, true) unwinds all tasks */
+  lull_warn_fn warn;      /* NULL: to stderr, each line after "lull: warning: " */
   void *warn_data;
 } lull_options;
 

@@ -13,20 +13,20 @@
 
 typedef struct host {
   int interactive, version, help, warnings, no_environment, debug, virtual_clock;
-  int has_statements;   /* -e, -l or -m were given */
-  const char *module;   /* of -m */
-  int first;            /* the first option that is not one: the script, or argc */
+  int has_statements; /* -e, -l or -m were given */
+  const char *module; /* of -m */
+  int first;          /* the first option that is not one: the script, or argc */
   int argc;
   char **argv;
   lull_t *lull;
 } host;
 
-static lull_t *interrupted;            /* what SIGINT goes to */
+static lull_t *interrupted;             /* what SIGINT goes to */
 static volatile sig_atomic_t prompting; /* the prompt takes any number of them */
 
 static void on_sigint(int signum) {
   if (!prompting) signal(signum, SIG_DFL); /* the second one ends the process */
-  lull_interrupt(interrupted);
+  lull_interrupt(interrupted); /* made for signal handlers: NOLINT(bugprone-signal-handler) */
 }
 
 static void complain(const char *message) {
@@ -73,18 +73,33 @@ static int statement_option(host *h, int i) {
 static int flag_option(host *h, const char *option) {
   static const char *const long_names[] = {"--debug", "--virtual-clock", "--version", "--help"};
   static const char letters[] = "\1\2vhiWE";
-  char letter = option[2] == '\0' ? option[1] : '\0';
+  int letter = option[2] == '\0' ? option[1] : '\0';
   for (int i = 0; i < 4; i++)
     if (strcmp(option, long_names[i]) == 0) letter = letters[i];
   switch (letter) {
-    case '\1': h->debug = 1; return 1;
-    case '\2': h->virtual_clock = 1; return 1;
-    case 'v': h->version = 1; return 1;
-    case 'h': h->help = 1; return 1;
-    case 'i': h->interactive = 1; return 1;
-    case 'W': h->warnings = 1; return 1;
-    case 'E': h->no_environment = 1; return 1;
-    default: return 0;
+  case '\1':
+    h->debug = 1;
+    return 1;
+  case '\2':
+    h->virtual_clock = 1;
+    return 1;
+  case 'v':
+    h->version = 1;
+    return 1;
+  case 'h':
+    h->help = 1;
+    return 1;
+  case 'i':
+    h->interactive = 1;
+    return 1;
+  case 'W':
+    h->warnings = 1;
+    return 1;
+  case 'E':
+    h->no_environment = 1;
+    return 1;
+  default:
+    return 0;
   }
 }
 
@@ -186,14 +201,14 @@ static const char module_code[] =
 /* -e and -l, in the order they were given. */
 static int run_statements(host *h) {
   for (int i = 1; i < h->first; i++) {
-    char option = h->argv[i][0] == '-' ? h->argv[i][1] : '\0';
+    int option = h->argv[i][0] == '-' ? h->argv[i][1] : '\0';
     if (option != 'e' && option != 'l') {
       if (option == 'm' && h->argv[i][2] == '\0') i++;
       continue;
     }
     char *value = h->argv[i][2] != '\0' ? h->argv[i] + 2 : h->argv[++i];
-    int status = option == 'e' ? run_string(h, value, "=(command line)", 0, NULL)
-                               : run_require(h, value);
+    int status =
+        option == 'e' ? run_string(h, value, "=(command line)", 0, NULL) : run_require(h, value);
     if (status < 0) return status;
   }
   return 0;
@@ -250,7 +265,8 @@ int main(int argc, char **argv) {
   int code = parse(&h);
   if (code != 0) return code;
   if (h.help) return fputs(help, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-  if (h.version) printf("lull %s, %s, libuv %s\n", lull_version(), LUA_RELEASE, uv_version_string());
+  if (h.version)
+    printf("lull %s, %s, libuv %s\n", lull_version(), LUA_RELEASE, uv_version_string());
   lull_options options;
   lull_options_init(&options);
   options.debug = h.debug;

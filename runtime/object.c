@@ -6,8 +6,9 @@
 #include "internal.h"
 
 static const char *const kind_names[LULL_KINDS] = {
-    "task", "future", "gather future", "coroutine object", "handle",
-    "timeout scope", "queue", "lock or semaphore", "event", "guard"};
+    "task",   "future",        "gather future", "coroutine object",
+    "handle", "timeout scope", "queue",         "lock or semaphore",
+    "event",  "guard"};
 
 const char *lull__kind_name(lull_kind kind) {
   return kind_names[kind];
@@ -65,7 +66,8 @@ void lull__pack(lua_State *L, int n) {
   luaL_checkstack(L, 4, NULL);
   lua_createtable(L, n, 1);
   lua_insert(L, top - n + 1);
-  for (int i = n; i >= 1; i--) lua_rawseti(L, top - n + 1, i);
+  for (int i = n; i >= 1; i--)
+    lua_rawseti(L, top - n + 1, i);
   lua_pushinteger(L, n);
   lua_setfield(L, -2, "n");
 }
@@ -77,7 +79,8 @@ int lull__unpack(lua_State *L) {
   int n = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
   luaL_checkstack(L, n, "too many values");
-  for (int i = 1; i <= n; i++) lua_rawgeti(L, packed, i);
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, packed, i);
   lua_remove(L, packed);
   return n;
 }

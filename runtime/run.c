@@ -120,7 +120,8 @@ static int load(lua_State *L) {
                             : luaL_loadfile(L, what->path);
   what->reason = errno;
   if (what->status != LUA_OK) return lua_error(L);
-  for (int i = 0; i < what->argc; i++) lua_pushstring(L, what->argv[i]);
+  for (int i = 0; i < what->argc; i++)
+    lua_pushstring(L, what->argv[i]);
   return what->argc + 1;
 }
 
@@ -299,13 +300,10 @@ static int exit_process(lua_State *L) {
 
 static const luaL_Reg exit_function[] = {{"exit", exit_process}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"drive", drive},
-                                     {"drive_forever", drive_forever},
-                                     {"stop", stop},
-                                     {"status", status},
-                                     {"close_loop", close_loop},
-                                     {"configure", configure},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"drive", drive},   {"drive_forever", drive_forever}, {"stop", stop},
+    {"status", status}, {"close_loop", close_loop},       {"configure", configure},
+    {NULL, NULL}};
 
 void lull__open_run(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

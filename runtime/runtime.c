@@ -80,7 +80,8 @@ static int attach(lua_State *L) {
   lull_t *rt = lua_newuserdatauv(L, sizeof *rt, 0);
   memset(rt, 0, sizeof *rt);
   rt->closed = 1; /* until it is whole */
-  for (size_t i = 0; i < NREFS; i++) ((int *)&rt->refs)[i] = LUA_NOREF;
+  for (size_t i = 0; i < NREFS; i++)
+    ((int *)&rt->refs)[i] = LUA_NOREF;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, runtime_gc);
   lua_setfield(L, -2, "__gc");
@@ -118,7 +119,8 @@ static int detach(lua_State *L) {
   lull_t *rt = lua_touserdata(L, 1);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
-  for (size_t i = 0; i < NREFS; i++) luaL_unref(L, LUA_REGISTRYINDEX, ((int *)&rt->refs)[i]);
+  for (size_t i = 0; i < NREFS; i++)
+    luaL_unref(L, LUA_REGISTRYINDEX, ((int *)&rt->refs)[i]);
   lull__preload(L, 1);
   return 0;
 }
@@ -270,13 +272,20 @@ const char *lull_version(void) {
 
 const char *lull_strerror(int code) {
   switch (code) {
-    case LULL_ESCRIPT: return "the script failed";
-    case LULL_ESYNTAX: return "the script does not parse";
-    case LULL_EDEADLOCK: return "every task waits and nothing can wake one";
-    case LULL_EINTERRUPTED: return "interrupted";
-    case LULL_EEXIT: return "the script asked to exit";
-    case LULL_EBUSY: return "the runtime is running already";
-    default: return code == 0 ? "success" : uv_strerror(code);
+  case LULL_ESCRIPT:
+    return "the script failed";
+  case LULL_ESYNTAX:
+    return "the script does not parse";
+  case LULL_EDEADLOCK:
+    return "every task waits and nothing can wake one";
+  case LULL_EINTERRUPTED:
+    return "interrupted";
+  case LULL_EEXIT:
+    return "the script asked to exit";
+  case LULL_EBUSY:
+    return "the runtime is running already";
+  default:
+    return code == 0 ? "success" : uv_strerror(code);
   }
 }
 

@@ -111,7 +111,8 @@ static int blocking_sleep(lua_State *L) {
     return 0;
   }
   struct timespec left = {(time_t)delay, (long)((delay - floor(delay)) * 1e9)};
-  while (nanosleep(&left, &left) != 0 && rt->interrupts == 0) continue;
+  while (nanosleep(&left, &left) != 0 && rt->interrupts == 0)
+    continue;
   return 0;
 }
 

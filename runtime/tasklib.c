@@ -49,8 +49,7 @@ static int task_traceback(lua_State *L) {
 }
 
 static int task_tostring(lua_State *L) {
-  static const char *const states[] = {"lazy",   "awaited", "pending",
-                                       "done",   "failed",  "cancelled"};
+  static const char *const states[] = {"lazy", "awaited", "pending", "done", "failed", "cancelled"};
   lull_task *task = lull__check(L, lull__rt(L), 1, LULL_TASK);
   if (task->f.o.state < LULL_PENDING) {
     lull__get_value(L, &task->f.o, 1);
@@ -152,7 +151,7 @@ static int ensure_future(lua_State *L) {
 
 static const luaL_Reg meta[] = {{"__tostring", task_tostring}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {{"get_name", task_get_name},   {"set_name", task_set_name},
+static const luaL_Reg methods[] = {{"get_name", task_get_name},     {"set_name", task_set_name},
                                    {"cancelling", task_cancelling}, {"uncancel", task_uncancel},
                                    {"traceback", task_traceback},   {NULL, NULL}};
 

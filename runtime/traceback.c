@@ -41,7 +41,8 @@ enum { FRAMES = 22, FIRST = 10, LAST = 11 };
 static int count_levels(lua_State *from) {
   lua_Debug ar;
   int low = 0, high = 1;
-  while (lua_getstack(from, high, &ar)) high *= 2;
+  while (lua_getstack(from, high, &ar))
+    high *= 2;
   while (low < high) {
     int middle = (low + high) / 2;
     if (lua_getstack(from, middle, &ar))
@@ -154,8 +155,8 @@ static void continue_traceback(lua_State *L, lull_t *rt, int error) {
     lull__push_anchored(L, rt, rt->current->f.o.slot);
     lull__push_task_name(L, rt->current, -1);
     lua_replace(L, -2);
-    lua_pushfstring(L, "%s\n  awaited by task '%s'%s%s", lua_tostring(L, -2),
-                    lua_tostring(L, -1), lua_rawlen(L, -3) ? ":" : "", lua_tostring(L, -3));
+    lua_pushfstring(L, "%s\n  awaited by task '%s'%s%s", lua_tostring(L, -2), lua_tostring(L, -1),
+                    lua_rawlen(L, -3) ? ":" : "", lua_tostring(L, -3));
     lua_replace(L, -4);
     lua_pop(L, 1);
   }
@@ -202,8 +203,7 @@ void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback) {
     lua_pushliteral(L, "(error object whose __tostring fails)");
   }
   if (lua_isstring(L, traceback) && lua_rawlen(L, traceback) > 0) {
-    lua_pushfstring(L, "%s\nstack traceback:%s", lua_tostring(L, -1),
-                    lua_tostring(L, traceback));
+    lua_pushfstring(L, "%s\nstack traceback:%s", lua_tostring(L, -1), lua_tostring(L, traceback));
     lua_replace(L, -2);
   }
 }
@@ -232,8 +232,8 @@ void lull__push_deadlock(lua_State *L, lull_t *rt) {
     }
     lull__push_task_name(L, task, -1);
     lull__push_where(L, task);
-    lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2),
-                    waited_for(task), lua_tostring(L, -1));
+    lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2), waited_for(task),
+                    lua_tostring(L, -1));
     lua_insert(L, -4);
     lua_pop(L, 3);
     luaL_addvalue(&buffer);

@@ -1,7 +1,7 @@
 /* Coroutine objects that nobody awaits. Each coroutine object has a slot in a table with weak
- * values and, beside it in C, the place it was made. A userdata that is collected in every cycle of the
- * collector tells that it is time to look which slots have lost their object. This costs a fifth
- * of what a finalizer on each object would. */
+ * values and, beside it in C, the place it was made. A userdata that is collected in every cycle of
+ * the collector tells that it is time to look which slots have lost their object. This costs a
+ * fifth of what a finalizer on each object would. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,7 +108,8 @@ static void warn(lua_State *L, lull_t *rt, const lull_place *place) {
     lull__warnf(L, rt, "coroutine object (%s) was never awaited (made at %s:%d)", place->function,
                 rt->unawaited.sources[place->source], (int)place->line);
   else
-    lull__warnf(L, rt, "coroutine object (%s) was never awaited (LULL_DEBUG=1 tells where it was made)",
+    lull__warnf(L, rt,
+                "coroutine object (%s) was never awaited (LULL_DEBUG=1 tells where it was made)",
                 place->function);
 }
 

@@ -130,8 +130,8 @@ local functions = {
 }
 
 local metamethods = {
-  "__await", "__index", "__call", "__close", "__tostring", "__name", "__len", "__eq", "__lt", "__gc",
-  "__pairs", "__metatable", "__mode",
+  "__await", "__index", "__call", "__close", "__tostring", "__name", "__len", "__eq", "__lt",
+  "__gc", "__pairs", "__metatable", "__mode",
 }
 
 local function list()

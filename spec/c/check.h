@@ -11,19 +11,19 @@
 
 #include "lull.h"
 
-#define CHECK(condition)                                                         \
-  do {                                                                           \
-    if (condition) break;                                                        \
-    fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);       \
-    exit(1);                                                                     \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    if (condition) break;                                                   \
+    fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+    exit(1);                                                                \
   } while (0)
 
 /* The text holds a part; shows the text if not. */
-#define CHECK_HAS(text, part)                                                    \
-  do {                                                                           \
-    if (strstr(text, part) != NULL) break;                                       \
-    fprintf(stderr, "%s:%d: no '%s' in: %s\n", __FILE__, __LINE__, part, text);   \
-    exit(1);                                                                     \
+#define CHECK_HAS(text, part)                                                   \
+  do {                                                                          \
+    if (strstr(text, part) != NULL) break;                                      \
+    fprintf(stderr, "%s:%d: no '%s' in: %s\n", __FILE__, __LINE__, part, text); \
+    exit(1);                                                                    \
   } while (0)
 
 static inline int run(lull_t *lull, const char *code) {

@@ -25,7 +25,8 @@ static void ignore(void *data, const char *message) {
 
 static size_t open_files(void) {
   size_t n = 0;
-  for (int fd = 0; fd < 256; fd++) n += lseek(fd, 0, SEEK_CUR) >= 0 || dup2(fd, fd) >= 0;
+  for (int fd = 0; fd < 256; fd++)
+    n += lseek(fd, 0, SEEK_CUR) >= 0 || dup2(fd, fd) >= 0;
   return n;
 }
 
@@ -50,9 +51,11 @@ int main(void) {
   lull_options options;
   lull_options_init(&options);
   options.warn = ignore;
-  for (int i = 0; i < WARM_UP; i++) once(&options);
+  for (int i = 0; i < WARM_UP; i++)
+    once(&options);
   size_t memory = used_memory(), files = open_files();
-  for (int i = 0; i < TIMES; i++) once(&options);
+  for (int i = 0; i < TIMES; i++)
+    once(&options);
   CHECK(used_memory() <= memory + 1024);
   CHECK(open_files() == files);
   return 0;

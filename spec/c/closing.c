@@ -6,7 +6,8 @@ static char said[4096];
 static void on_warning(void *data, const char *message) {
   CHECK(data == said);
   CHECK(strlen(said) + strlen(message) + 2 < sizeof said);
-  strcat(strcat(said, message), "\n");
+  size_t used = strlen(said);
+  snprintf(said + used, sizeof said - used, "%s\n", message);
 }
 
 static lull_t *new_listened(uv_loop_t *loop) {
@@ -62,8 +63,10 @@ static void lets_tasks_unwind(uv_loop_t *loop) {
   run_ok(lull, tasks);
   cleanups = 0;
   const char *const names[] = {"waits", "sleeps", "gets", "group", "gathers", "spawns"};
-  for (int i = 0; i < 6; i++) CHECK(spawn(lull, names[i]) == 0);
-  for (int i = 0; i < 5; i++) CHECK(lull_run(lull, 1) > 0);
+  for (int i = 0; i < 6; i++)
+    CHECK(spawn(lull, names[i]) == 0);
+  for (int i = 0; i < 5; i++)
+    CHECK(lull_run(lull, 1) > 0);
   CHECK(spawn(lull, "never_started") == 0);
   CHECK(cleanups == 0);
   lull_close(lull);

@@ -24,7 +24,8 @@ static void busy_runtime(lull_t *lull) {
   lua_pushcclosure(L, call_back, 1);
   lua_setglobal(L, "call_back");
   run_ok(lull, "call_back() require('lull').await(require('lull').sleep(0)) call_back()");
-  for (int i = 0; i < 4; i++) CHECK(busy[i] == LULL_EBUSY);
+  for (int i = 0; i < 4; i++)
+    CHECK(busy[i] == LULL_EBUSY);
 }
 
 static void scripts_that_fail(lull_t *lull) {
@@ -79,7 +80,8 @@ static void exits(void) {
 }
 
 static void texts(void) {
-  for (int code = LULL_EBUSY; code <= LULL_ESCRIPT; code++) CHECK(strlen(lull_strerror(code)) > 5);
+  for (int code = LULL_EBUSY; code <= LULL_ESCRIPT; code++)
+    CHECK(strlen(lull_strerror(code)) > 5);
   CHECK(strcmp(lull_strerror(UV_ENOENT), uv_strerror(UV_ENOENT)) == 0);
   CHECK(strcmp(lull_strerror(0), "success") == 0);
 }

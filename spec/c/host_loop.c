@@ -46,12 +46,14 @@ static void lets_the_host_run_the_loop(uv_loop_t *loop) {
                "  for _ = 1, 5 do lull.await(lull.sleep(0.001)) lull.await(lull.sleep(0)) end\n"
                "  done = (done or 0) + 1\n"
                "end");
-  for (int i = 0; i < 3; i++) CHECK(spawn(lull, "task") == 0);
+  for (int i = 0; i < 3; i++)
+    CHECK(spawn(lull, "task") == 0);
   CHECK(global(lull, "done") == 0);
   CHECK(uv_run(loop, UV_RUN_DEFAULT) == 0);
   CHECK(global(lull, "done") == 3);
   CHECK(spawn(lull, "task") == 0);
-  while (uv_run(loop, UV_RUN_ONCE)) continue;
+  while (uv_run(loop, UV_RUN_ONCE))
+    continue;
   CHECK(global(lull, "done") == 4);
   lull_close(lull);
 }

@@ -86,7 +86,7 @@ int main(void) {
   size_t calls = attempt(SIZE_MAX / 2, 0);
   CHECK(calls > 500);
   for (size_t n = 1; n < calls; n++) {
-    attempt(n, 2);   /* the collector runs after the first failure, and the call is repeated */
+    attempt(n, 2); /* the collector runs after the first failure, and the call is repeated */
     attempt(n, 50);
   }
   return 0;

@@ -9,25 +9,23 @@ static lull_t *target;
 static uv_timer_t timer;
 static uv_thread_t thread;
 
-static const char wait_and_clean[] =
-    "local lull = require 'lull'\n"
-    "cleaned = 0\n"
-    "local _ <close> = setmetatable({}, {__close = function()\n"
-    "  lull.await(lull.sleep(0.001)) cleaned = cleaned + 1\n"
-    "end})\n"
-    "interrupt_soon()\n"
-    "lull.await(lull.sleep(60))\n";
+static const char wait_and_clean[] = "local lull = require 'lull'\n"
+                                     "cleaned = 0\n"
+                                     "local _ <close> = setmetatable({}, {__close = function()\n"
+                                     "  lull.await(lull.sleep(0.001)) cleaned = cleaned + 1\n"
+                                     "end})\n"
+                                     "interrupt_soon()\n"
+                                     "lull.await(lull.sleep(60))\n";
 
 /* Not with a sanitizer that holds signals back until the next system call. */
 #ifndef __SANITIZE_THREAD__
-static const char spin_and_clean[] =
-    "local lull = require 'lull'\n"
-    "cleaned = 0\n"
-    "local _ <close> = setmetatable({}, {__close = function()\n"
-    "  lull.await(lull.sleep(0.001)) cleaned = cleaned + 1\n"
-    "end})\n"
-    "interrupt_soon()\n"
-    "while true do end\n";
+static const char spin_and_clean[] = "local lull = require 'lull'\n"
+                                     "cleaned = 0\n"
+                                     "local _ <close> = setmetatable({}, {__close = function()\n"
+                                     "  lull.await(lull.sleep(0.001)) cleaned = cleaned + 1\n"
+                                     "end})\n"
+                                     "interrupt_soon()\n"
+                                     "while true do end\n";
 
 static const char spin_in_coroutines[] =
     "local spin = coroutine.wrap(function() while true do end end)\n"
@@ -63,7 +61,7 @@ static void from_the_loop(void) {
 
 static void on_alarm(int signum) {
   (void)signum;
-  lull_interrupt(target);
+  lull_interrupt(target); /* made for signal handlers: NOLINT(bugprone-signal-handler) */
 }
 
 static int set_alarm(lua_State *L) {

@@ -23,7 +23,8 @@ static void on_warning(void *data, const char *message) {
 static void runs_to_the_end(lull_t *lull) {
   run_ok(lull, "count = 0");
   CHECK(lull_run(lull, 0) == 0);
-  for (int i = 0; i < 10; i++) CHECK(spawn(lull, "sleeper") == 0);
+  for (int i = 0; i < 10; i++)
+    CHECK(spawn(lull, "sleeper") == 0);
   CHECK(lull_run(lull, 0) == 0);
   CHECK(global(lull, "count") == 10);
 }
@@ -46,7 +47,8 @@ static void goes_one_round_at_a_time(lull_t *lull) {
   CHECK(spawn(lull, "busy") == 0);
   CHECK(lull_run(lull, 1) >= 1); /* the sleeper is not done, and nothing blocks */
   int left, rounds = 0;
-  while ((left = lull_run(lull, 1)) > 0) rounds++;
+  while ((left = lull_run(lull, 1)) > 0)
+    rounds++;
   CHECK(left == 0);
   CHECK(rounds > 0);
   CHECK(global(lull, "count") == 2);

@@ -46,9 +46,12 @@ static void live(void *data) {
 static void each_has_its_own(void) {
   uv_thread_t threads[THREADS];
   double results[THREADS] = {0};
-  for (int i = 0; i < THREADS; i++) CHECK(uv_thread_create(&threads[i], live, &results[i]) == 0);
-  for (int i = 0; i < THREADS; i++) uv_thread_join(&threads[i]);
-  for (int i = 0; i < THREADS; i++) CHECK(results[i] == 500 * 501 / 2);
+  for (int i = 0; i < THREADS; i++)
+    CHECK(uv_thread_create(&threads[i], live, &results[i]) == 0);
+  for (int i = 0; i < THREADS; i++)
+    uv_thread_join(&threads[i]);
+  for (int i = 0; i < THREADS; i++)
+    CHECK(results[i] == 125250);
 }
 
 static void wait_long(void *data) {
@@ -63,7 +66,8 @@ static void are_interrupted_from_outside(void) {
     runtimes[i] = new_default();
     CHECK(uv_thread_create(&threads[i], wait_long, runtimes[i]) == 0);
   }
-  for (int i = 0; i < THREADS; i++) lull_interrupt(runtimes[i]);
+  for (int i = 0; i < THREADS; i++)
+    lull_interrupt(runtimes[i]);
   for (int i = 0; i < THREADS; i++) {
     uv_thread_join(&threads[i]);
     lull_close(runtimes[i]);

@@ -1,11 +1,12 @@
 /* Two runtimes in one process, taking turns on one loop and on their own. */
 #include "check.h"
 
-static const char script[] = "local lull = require 'lull'\n"
-                             "steps = 0\n"
-                             "function task()\n"
-                             "  for i = 1, 10 do lull.await(lull.sleep(0.001)) steps = steps + 1 end\n"
-                             "end\n";
+static const char script[] =
+    "local lull = require 'lull'\n"
+    "steps = 0\n"
+    "function task()\n"
+    "  for i = 1, 10 do lull.await(lull.sleep(0.001)) steps = steps + 1 end\n"
+    "end\n";
 
 static void on_one_loop(void) {
   uv_loop_t loop;
