@@ -71,36 +71,20 @@ static int statement_option(host *h, int i) {
 
 /* The options without an argument; gives whether there is such a one. */
 static int flag_option(host *h, const char *option) {
-  static const char *const long_names[] = {"--debug", "--virtual-clock", "--version", "--help"};
-  static const char letters[] = "\1\2vhiWE";
-  int letter = option[2] == '\0' ? option[1] : '\0';
-  for (int i = 0; i < 4; i++)
-    if (strcmp(option, long_names[i]) == 0) letter = letters[i];
-  switch (letter) {
-  case '\1':
-    h->debug = 1;
+  const struct {
+    const char *name, *letter;
+    int *flag;
+  } known[] = {
+      {"--debug", "--debug", &h->debug}, {"--virtual-clock", "--virtual-clock", &h->virtual_clock},
+      {"--version", "-v", &h->version},  {"--help", "-h", &h->help},
+      {"-i", "-i", &h->interactive},     {"-W", "-W", &h->warnings},
+      {"-E", "-E", &h->no_environment}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (strcmp(option, known[i].name) != 0 && strcmp(option, known[i].letter) != 0) continue;
+    *known[i].flag = 1;
     return 1;
-  case '\2':
-    h->virtual_clock = 1;
-    return 1;
-  case 'v':
-    h->version = 1;
-    return 1;
-  case 'h':
-    h->help = 1;
-    return 1;
-  case 'i':
-    h->interactive = 1;
-    return 1;
-  case 'W':
-    h->warnings = 1;
-    return 1;
-  case 'E':
-    h->no_environment = 1;
-    return 1;
-  default:
-    return 0;
   }
+  return 0;
 }
 
 /* Reads the options; gives 0 or an exit code. */
