@@ -7,7 +7,7 @@
 static lull_task *new_coroutine(lua_State *L, lull_t *rt, int slots) {
   if (rt->closed) luaL_error(L, "the runtime is closed");
   lull_task *task = lull__new_object(L, rt, sizeof *task, 1 + slots, LULL_TASK);
-  task->f.o.nargs = task->capacity = (uint8_t)slots;
+  task->f.o.nargs = task->f.o.capacity = (uint8_t)slots;
   return task;
 }
 
@@ -48,7 +48,7 @@ static lull_task *take_spare(lua_State *L, lull_t *rt, int nargs) {
   lua_rawgeti(L, lua_upvalueindex(TRACKED), slot);
   lull_task *task = lua_touserdata(L, -1);
   if (task != NULL && task->f.o.slot == slot && task->f.o.state == LULL_CONSUMED &&
-      task->f.o.kind == LULL_TASK && nargs <= task->capacity && !rt->debug && !rt->closed) {
+      task->f.o.kind == LULL_TASK && nargs <= task->f.o.capacity && !rt->debug && !rt->closed) {
     task->f.o.state = LULL_LAZY;
     task->f.o.nargs = (uint8_t)nargs;
     return task;

@@ -28,15 +28,14 @@ static void pass_message(lua_State *L, lull_task *task, int message) {
 
 static void interrupt_task(lua_State *L, lull_t *rt, lull_task *task) {
   task->wait->cancel(L, rt, task);
-  task->interrupted = 1;
-  task->f.o.flags |= LULL_MUST_CANCEL;
+  task->f.o.flags |= LULL_MUST_CANCEL | LULL_INTERRUPTED;
   lull__wake(rt, task);
 }
 
 static lull_future *cancel_task(lua_State *L, lull_t *rt, lull_task *task, int message, int *hits) {
-  if (task->epoch == rt->cancel_epoch) return NULL;
-  task->epoch = rt->cancel_epoch;
-  task->cancels++;
+  if (task->stamp == rt->cancel_stamp) return NULL;
+  task->stamp = rt->cancel_stamp;
+  if (task->f.o.cancels < UINT8_MAX) task->f.o.cancels++;
   keep_message(L, rt, task, message);
   if (!(task->f.o.flags & LULL_WAITING)) {
     task->f.o.flags |= LULL_MUST_CANCEL;
@@ -62,8 +61,8 @@ static lull_future *cancel_one(lua_State *L, lull_t *rt, lull_future *future, in
     return NULL;
   }
   lull_gather *gather = (lull_gather *)future;
-  if (gather->epoch != rt->cancel_epoch) {
-    gather->epoch = rt->cancel_epoch;
+  if (gather->stamp != rt->cancel_stamp) {
+    gather->stamp = rt->cancel_stamp;
     gather->queued = rt->to_cancel;
     rt->to_cancel = gather;
   }
@@ -83,7 +82,7 @@ int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
   if (future->o.state != LULL_PENDING) return 0;
   uint8_t strict = *rt->strict;
   *rt->strict = 0;
-  rt->cancel_epoch++;
+  rt->cancel_stamp = ++rt->stamps;
   rt->to_cancel = NULL;
   int hits = cancel_chain(L, rt, future, message);
   while (rt->to_cancel != NULL) {

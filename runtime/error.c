@@ -146,8 +146,11 @@ static int mark_swallowed(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"set_errors", set_errors}, {"warn", warn}, {"mark_swallowed", mark_swallowed}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"set_errors", set_errors},
+                                     {"explain", lull__explain},
+                                     {"warn", warn},
+                                     {"mark_swallowed", mark_swallowed},
+                                     {NULL, NULL}};
 
 void lull__open_error(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

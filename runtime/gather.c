@@ -270,7 +270,7 @@ static void share_repeated(lua_State *L, lull_t *rt, int children, int seen, lua
 static lua_Integer collect(lua_State *L, lull_t *rt, int list, int *plain) {
   int nargs = lua_gettop(L);
   lua_Integer count = list ? luaL_len(L, 1) : nargs;
-  if (count > INT32_MAX - 1) luaL_argerror(L, 1, "too many awaitables");
+  if (count < 0 || count > INT32_MAX - 1) luaL_argerror(L, 1, "not the length of a list");
   *plain = 1;
   lua_createtable(L, count < MAX_PRESIZED ? (int)count : MAX_PRESIZED, 0);
   int children = lua_gettop(L);

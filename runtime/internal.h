@@ -102,11 +102,18 @@ enum {                         /* flags of objects */
        LULL_PACKED = 16,       /* the result is a table of n values, as table.pack makes it */
        LULL_LOOKED = 32,       /* somebody has seen the error */
        LULL_CANCEL_ASKED = 64, /* a gather: cancel() was called on it */
-       LULL_SWALLOWED = 128    /* debug: a plain pcall caught this task's CancelledError */
+       LULL_SWALLOWED = 64,    /* a task, debug: a plain pcall caught its CancelledError */
+       LULL_INTERRUPTED = 128  /* woken by a cancellation, not by what it waited for */
 };
 
 typedef struct lull_object {
-  uint8_t kind, state, flags, nargs;
+  uint8_t kind : 4, state : 4; /* lull_kind, lull_status */
+  uint8_t flags;
+  uint8_t nargs; /* of a coroutine object; once done, whether there is a result */
+  union {
+    uint8_t capacity; /* of a coroutine object: how many arguments it has room for */
+    uint8_t cancels;  /* of a task: requests not taken back with uncancel(); 255 at the most */
+  };
   uint32_t slot; /* 0, or a coroutine object's in the table of unawaited ones, or once it is a
                   * task, and of a few others, that in the table of anchors */
 } lull_object;
@@ -150,11 +157,8 @@ struct lull_task {
   void *subject;         /* of the wait */
   lull_gather *gather;   /* the gather that started it, told when it is done */
   uint32_t id;
-  uint32_t cancels;    /* requests not taken back with uncancel() */
-  uint32_t epoch;      /* of the last cancellation that passed here */
-  uint8_t capacity;    /* slots for arguments */
-  uint32_t ticket;     /* its place in the line at a queue */
-  uint8_t interrupted; /* woken by a cancellation, not by what it waited for */
+  uint32_t stamp; /* of the last cancellation that passed here; while it waits at a queue, of its
+                   * arrival there. Both are counted by stamps, so none is taken for another */
 };
 
 struct lull_gather {
@@ -163,7 +167,7 @@ struct lull_gather {
   lull_gather *queued; /* to be cancelled next */
   uint32_t anchor;
   uint32_t count, pending, started, running, limit;
-  uint32_t epoch;
+  uint32_t stamp;
   uint8_t list, return_exceptions;
   uint8_t failed; /* 1: a child was cancelled, 2: a child failed */
   uint8_t completing, starting;
@@ -241,7 +245,7 @@ struct lull {
   uint32_t spares[LULL_SPARES], nspares;
   lull_node sentinels; /* of failures: see lull__watch_error */
   lull_gather *to_cancel;
-  uint32_t cancel_epoch;
+  uint32_t stamps, cancel_stamp; /* the last one given; that of the cancellation under way */
   uint32_t last_id;
   uint32_t condemned; /* the tasks up to this id were cancelled by a deadlock */
   uint32_t live;      /* tasks scheduled and not done */
@@ -340,6 +344,7 @@ void lull__loop_close(lull_t *rt);
 int lull__drive(lua_State *L, lull_t *rt, lull_future *until);
 int lull__drain(lua_State *L, lull_t *rt);
 void lull__wake_loop(lull_t *rt);
+void lull__hold_loop(lull_t *rt, int on);
 
 /* future.c */
 void lull__future_init(lull_future *future);
@@ -419,6 +424,7 @@ void lull__push_place(lua_State *L);
 void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...);
 void lull__warn_top(lua_State *L, lull_t *rt);
 int lull__message_handler(lua_State *L);
+int lull__explain(lua_State *L);
 void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback);
 void lull__note_rethrown(lua_State *L, lull_t *rt, int value, int traceback);
 void lull__warn_swallowed(lua_State *L, lull_t *rt, lull_task *task);
@@ -471,6 +477,7 @@ void lull__open_handle(lua_State *L, lull_t *rt);
 void lull__open_scope(lua_State *L, lull_t *rt);
 void lull__open_queue(lua_State *L, lull_t *rt);
 void lull__open_sync(lua_State *L, lull_t *rt);
+void lull__open_poll(lua_State *L, lull_t *rt);
 void lull__open_coroutine(lua_State *L, lull_t *rt);
 void lull__open_run(lua_State *L, lull_t *rt);
 

@@ -15,7 +15,7 @@ static void strike(lua_State *L, lull_t *rt) {
     lull__push_anchored(L, rt, task->f.o.slot);
     lua_pushliteral(L, "interrupted");
     lull__set_extra(L, -2, LULL_X_MESSAGE);
-    task->cancels++;
+    if (task->f.o.cancels < UINT8_MAX) task->f.o.cancels++;
     if (task == rt->main_task || &task->f == rt->until) rt->interrupts = 0;
   }
   lull__push_error(L, rt, LULL_CANCELLED_ERROR, "interrupted");

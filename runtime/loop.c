@@ -79,9 +79,13 @@ static uint32_t run_ready(lua_State *L, lull_t *rt) {
 
 /* Whether anything outside, a handle or request that is not ours, may still wake a task. */
 static int outside_alive(lull_t *rt) {
+  uv_handle_t *async = (uv_handle_t *)&rt->handles->async;
+  int held = uv_has_ref(async);
+  uv_unref(async);
   uv_unref((uv_handle_t *)&rt->handles->idle);
   uv_unref((uv_handle_t *)&rt->handles->timer);
   int alive = uv_loop_alive(rt->loop);
+  if (held) uv_ref(async);
   uv_ref((uv_handle_t *)&rt->handles->idle);
   uv_ref((uv_handle_t *)&rt->handles->timer);
   return alive;
@@ -276,4 +280,12 @@ void lull__loop_close(lull_t *rt) {
 
 void lull__wake_loop(lull_t *rt) {
   if (rt->handles != NULL) uv_async_send(&rt->handles->async);
+}
+
+/* Held, the loop waits for interrupts when there is nothing else to wait for. */
+void lull__hold_loop(lull_t *rt, int on) {
+  if (on)
+    uv_ref((uv_handle_t *)&rt->handles->async);
+  else
+    uv_unref((uv_handle_t *)&rt->handles->async);
 }

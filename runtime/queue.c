@@ -14,7 +14,6 @@ typedef struct lull_queue {
   lua_Integer unfinished;
   lull_node getters, putters, joiners;
   uint32_t changes; /* counts what moved items of a heap */
-  uint32_t tickets; /* counts those that had to wait */
   int shut_down, has_less;
 } lull_queue;
 
@@ -241,11 +240,11 @@ static void add_again(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
 }
 
 /* A task that was woken in vain goes back to its place, before those that came later. */
-static lull_node *place_in(lull_node *list, uint32_t ticket) {
+static lull_node *place_in(lull_node *list, uint32_t stamp) {
   lull_node *node = list->next;
   while (node != list) {
     const lull_link *link = lull__container(node, lull_link, node);
-    if ((int32_t)(lull__container(link, lull_task, link)->ticket - ticket) > 0) break;
+    if ((int32_t)(lull__container(link, lull_task, link)->stamp - stamp) > 0) break;
     node = node->next;
   }
   return node;
@@ -254,8 +253,8 @@ static lull_node *place_in(lull_node *list, uint32_t ticket) {
 static int wait_in(lua_State *L, lull_t *rt, const lull_wait *wait, lull_queue *queue,
                    lull_node *list, lua_KFunction k, int again) {
   lull_task *task = rt->current;
-  if (!again) task->ticket = queue->tickets++;
-  lull__wait_in(task, again ? place_in(list, task->ticket) : list);
+  if (!again) task->stamp = ++rt->stamps;
+  lull__wait_in(task, again ? place_in(list, task->stamp) : list);
   return lull__suspend(L, rt, wait, queue, k, (lua_KContext)rt);
 }
 

@@ -60,7 +60,10 @@ static void open_core(lua_State *L, lull_t *rt) {
   lull__open_scope(L, rt);
   lull__open_queue(L, rt);
   lull__open_sync(L, rt);
+  lull__open_poll(L, rt);
   lull__open_run(L, rt);
+  lua_pushliteral(L, LULL_VERSION);
+  lua_setfield(L, -2, "version");
   rt->refs.core = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 

@@ -51,7 +51,7 @@ static int open_scope(lua_State *L, lull_t *rt, double when) {
   lull_scope *scope = lull__new_object(L, rt, sizeof *scope, 1, LULL_SCOPE);
   scope->timer.index = LULL_NO_TIMER;
   scope->task = rt->current;
-  scope->cancels = rt->current->cancels;
+  scope->cancels = rt->current->f.o.cancels;
   lull__push_anchored(L, rt, rt->current->f.o.slot);
   lua_setiuservalue(L, -2, 1);
   set_deadline(L, rt, scope, lua_gettop(L), when);
@@ -84,7 +84,7 @@ static int inner_scope(lua_State *L) {
     scope->expiring = scope->closed = scope->converts = 0;
   }
   scope->task = rt->current;
-  scope->cancels = rt->current->cancels;
+  scope->cancels = rt->current->f.o.cancels;
   scope->when = when;
   if (when < HUGE_VAL && lull__timer_start(rt, &scope->timer, when, expire) < 0)
     return luaL_error(L, "not enough memory");
@@ -100,8 +100,8 @@ static int scope_close(lua_State *L) {
   stop(L, rt, scope);
   if (!scope->expiring) return 0;
   lull_task *task = scope->task;
-  if (task->cancels > 0) task->cancels--;
-  if (task->cancels > scope->cancels) return 0; /* somebody else's request is left */
+  if (task->f.o.cancels > 0) task->f.o.cancels--;
+  if (task->f.o.cancels > scope->cancels) return 0; /* somebody else's request is left */
   task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
   if (!lull__is_cancelled(L, rt, 2)) return 0;
   scope->converts = 1;

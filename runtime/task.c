@@ -260,6 +260,7 @@ void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int
   lull__untrack(rt, &task->f.o);
   task->f.o.slot = slot;
   lull__future_init(&task->f);
+  task->f.o.cancels = 0;
   task->id = ++rt->last_id;
   rt->live++;
   lull__ready(rt, &task->link, step);
@@ -357,10 +358,9 @@ void lull__woken(lua_State *L, lull_t *rt) {
   lull_task *task = rt->current;
   const lull_wait *wait = task->wait;
   task->wait = NULL;
-  if (!(task->f.o.flags & LULL_MUST_CANCEL) && !task->interrupted) return;
-  task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
-  int granted = !task->interrupted;
-  task->interrupted = 0;
+  if (!(task->f.o.flags & (LULL_MUST_CANCEL | LULL_INTERRUPTED))) return;
+  int granted = !(task->f.o.flags & LULL_INTERRUPTED);
+  task->f.o.flags &= (uint8_t) ~(LULL_MUST_CANCEL | LULL_INTERRUPTED);
   if (granted && wait->undo != NULL) wait->undo(L, rt, task);
   lull__push_anchored(L, rt, task->f.o.slot);
   lull__get_extra(L, -1, LULL_X_MESSAGE);

@@ -27,15 +27,15 @@ static int task_set_name(lua_State *L) {
 }
 
 static int task_cancelling(lua_State *L) {
-  lua_pushinteger(L, check_task(L)->cancels);
+  lua_pushinteger(L, check_task(L)->f.o.cancels);
   return 1;
 }
 
 static int task_uncancel(lua_State *L) {
   lull_task *task = check_task(L);
-  if (task->cancels > 0 && --task->cancels == 0 && !task->interrupted)
+  if (task->f.o.cancels > 0 && --task->f.o.cancels == 0 && !(task->f.o.flags & LULL_INTERRUPTED))
     task->f.o.flags &= (uint8_t)~LULL_MUST_CANCEL;
-  lua_pushinteger(L, task->cancels);
+  lua_pushinteger(L, task->f.o.cancels);
   return 1;
 }
 

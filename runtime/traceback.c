@@ -208,6 +208,17 @@ void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback) {
   }
 }
 
+/* explain(err) -> what to tell of it. For message handlers: the traceback is of where the error
+ * is raised. */
+int lull__explain(lua_State *L) {
+  lull_t *rt = lull__rt(L);
+  lua_settop(L, 1);
+  lull__push_traceback(L, L, 1);
+  if (rt->current != NULL) continue_traceback(L, rt, 1);
+  lull__push_report(L, rt, 1, 2);
+  return 1;
+}
+
 static const char *waited_for(const lull_task *task) {
   if (task->wait == NULL) return "nothing";
   if (task->wait != &lull__future_wait) return task->wait->what;

@@ -37,6 +37,7 @@ end
 function M.awaitables(index, name, list)
   M.type(index, name, list, "table")
   local n = math.type(list.n) == "integer" and list.n or #list
+  if math.type(n) ~= "integer" or n < 0 then M.fail(index, name, "not the length of a list", 1) end
   for i = 1, n do
     if list[i] == nil or not core.is_awaitable(list[i]) then
       local got = type_name(list[i])

@@ -4,7 +4,8 @@ local _, core = ...
 
 local await = core.await
 local plain_pcall, plain_xpcall = pcall, xpcall
-core.pcall = pcall -- for lull's own modules: in debug mode the global one notes what it catches
+-- For lull's own modules: in debug mode the global ones note what they catch.
+core.pcall, core.xpcall = pcall, xpcall
 
 --- The loop that runs the tasks. After asyncio's event loop.
 ---@class lull.Loop
