@@ -86,7 +86,7 @@ LULL_API int lull_new(lull_t **out, const lull_options *options);
 /* Cancels what is left, lets it unwind, gives every handle back, and closes the state and the
  * loop if they are the runtime's own. A loop of yours is run for that; afterwards it has none of
  * lull's handles, and Lua values of lull that are still around in a state of yours raise an error
- * when used. lull may be NULL. Must not be called from inside a task. */
+ * when used. lull may be NULL. Called from inside a task it does nothing. */
 LULL_API void lull_close(lull_t *lull);
 
 /* Runs a script, with its arguments as `...`, as the main task, to its end: the loop runs until
@@ -106,12 +106,14 @@ LULL_API int lull_run_string(lull_t *lull, const char *code, size_t size, const 
 LULL_API int lull_run_function(lull_t *lull, int nargs);
 
 /* Starts a function on the stack of the state, with nargs arguments above it, as a task of its
- * own, and takes them off. The task runs when the loop does. Codes: UV_ENOMEM. */
+ * own, and takes them off. The task runs when the loop does. Codes: UV_ENOMEM, or LULL_ESCRIPT
+ * if a script has closed the loop. */
 LULL_API int lull_spawn(lull_t *lull, int nargs);
 
 /* Runs the loop until every task is done, or, `once` being true, through one round of the loop
  * that does not block. Gives the number of tasks that are left (0 if none), LULL_EDEADLOCK if
- * some are and nothing can wake them (they are as they were), LULL_EBUSY or UV_ENOMEM. */
+ * some are and nothing can wake them (they are as they were), LULL_EEXIT, LULL_EBUSY or
+ * UV_ENOMEM. */
 LULL_API int lull_run(lull_t *lull, int once);
 
 /* Why the last call that failed did so, with the traceback; "" if there is nothing to tell. It is
@@ -121,9 +123,11 @@ LULL_API const char *lull_error(lull_t *lull);
 /* The code given to os.exit(code, true) after LULL_EEXIT. */
 LULL_API int lull_exit_code(lull_t *lull);
 
-/* Asks the main task to end: it is cancelled. If the Lua code that is running does not come back
- * to the loop within a moment, CancelledError is raised in the midst of it. The only function
- * that may be called from a signal handler, or another thread while the runtime exists. */
+/* Asks the main task to end: it is cancelled when the loop has its next turn; if none runs, the
+ * next one is. The only function that may be called from a signal handler, or from another thread
+ * while the runtime exists. Called on the runtime's own thread, as by a signal handler, it also
+ * stops Lua code that does not come back to the loop: after a moment CancelledError is raised in
+ * the midst of it. */
 LULL_API void lull_interrupt(lull_t *lull);
 
 /* The runtime's parts. They live as long as it does; use them on its thread only. */

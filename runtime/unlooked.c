@@ -52,16 +52,20 @@ static int sentinel_gc(lua_State *L) {
 /* Tells of the failures whose futures were collected. */
 void lull__tell_collected(lua_State *L, lull_t *rt) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unlooked);
-  lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
-  if (n > 0) {
-    lua_newtable(L);
+  if (lua_rawlen(L, -1) > 0) {
+    lua_newtable(L); /* may run finalizers, which add to the old one */
     lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.unlooked);
+  }
+  lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    forget(lua_touserdata(L, -1));
+    lua_pop(L, 1);
   }
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
     lua_pushcclosure(L, tell_unlooked, 1);
     lua_rawgeti(L, -2, i);
-    forget(lua_touserdata(L, -1));
     lua_call(L, 1, 0);
   }
   lua_pop(L, 1);

@@ -44,7 +44,7 @@ describe("random calls", function()
       assert.equal(0, code, told)
       local targets, made, answered = output:match("^(%d+) targets, (%d+) calls, (%d+) answered\n$")
       assert.is_truthy(made, told .. output)
-      assert.equal(targets * CALLS, tonumber(made))
+      assert.is_true(tonumber(made) >= targets * CALLS, output)
       assert.is_true(tonumber(answered) > made / 10, output)
     end)
   end

@@ -51,7 +51,7 @@ end
 function M.options(index, name, options, known)
   if options == nil then return {} end
   M.type(index, name, options, "table")
-  for key in pairs(options) do
+  for key in next, options do
     if not known[key] then M.fail(index, name, ("unknown option '%s'"):format(tostring(key)), 1) end
   end
   return options

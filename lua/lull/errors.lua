@@ -27,7 +27,7 @@ Error.__tostring = to_string
 local function new_error(class, message, fields)
   local err = {message = message}
   if type(fields) == "table" then
-    for key, value in pairs(fields) do err[key] = value end
+    for key, value in next, fields do err[key] = value end
   end
   return setmetatable(err, class)
 end
@@ -43,9 +43,9 @@ function Error:extend(name)
   if type(name) ~= "string" then
     error("bad argument #1 to 'extend' (string expected, got " .. type(name) .. ")", 2)
   end
-  local class = {name = name, parent = self, __tostring = to_string, __name = name}
+  local class = {name = name, parent = self, __tostring = self.__tostring, __name = name}
   class.__index = class
-  return setmetatable(class, {__index = self, __call = new_error})
+  return setmetatable(class, {__index = self, __call = getmetatable(self).__call})
 end
 
 local M = {Error = Error}
@@ -57,9 +57,16 @@ end
 M.ConnectionError = M.OSError:extend("ConnectionError")
 M.DNSError = M.OSError:extend("DNSError")
 
+-- The errors in a group, whatever somebody has made of its field: a list, or an empty one.
+local function errors_of(group)
+  local errors = rawget(group, "errors")
+  return type(errors) == "table" and table.move(errors, 1, rawlen(errors), 1, {}) or {}
+end
+
 local function group_to_string(self)
-  local lines = {("%s: %s (%d errors)"):format(self.name, tostring(self.message), #self.errors)}
-  for _, err in ipairs(self.errors) do
+  local errors = errors_of(self)
+  local lines = {("%s: %s (%d errors)"):format(self.name, tostring(self.message), #errors)}
+  for _, err in ipairs(errors) do
     lines[#lines + 1] = "  " .. tostring(err):gsub("\n", "\n  ")
   end
   return table.concat(lines, "\n")
@@ -101,9 +108,7 @@ function M.is_error(err, class)
   end
   if is_instance(err, class) then return true end
   if not is_instance(err, M.ExceptionGroup) then return false end
-  local errors = rawget(err, "errors")
-  if type(errors) ~= "table" then return false end
-  for _, inner in ipairs(errors) do
+  for _, inner in ipairs(errors_of(err)) do
     if M.is_error(inner, class) then return true end
   end
   return false

@@ -35,7 +35,7 @@ local Loading = {__close = function(self)
   self.done:set()
 end}
 
--- Whether the task that loads a module waits, if through others, for one that `task` loads.
+-- Whether a module is being loaded by `task`, or by one that waits, if through others, for it.
 local function in_circle(entry, task)
   while entry and entry.task ~= task do entry = loading[waiting[entry.task]] end
   return entry ~= nil
@@ -43,8 +43,8 @@ end
 
 local function wait_for(entry, task)
   if in_circle(entry, task) then
-    error(("modules that require each other are being loaded: '%s' in %s, which waits for '%s'")
-      :format(entry.name, tostring(entry.task), waiting[entry.task]), 3)
+    error(("module '%s' requires itself, directly or through others, while it is being loaded")
+      :format(entry.name), 3)
   end
   waiting[task] = entry.name
   local ok, err = pcall(core.await, entry.done:wait())
@@ -69,11 +69,11 @@ local function require_module(name)
     local module = loaded[name]
     if module then return module end
     local other = loading[name]
-    if not other or other.task == task or not task then break end
+    if not other or not task then break end
     wait_for(other, task)
   end
   local loader, data = find_loader(name)
-  if not task or loading[name] then return load(name, loader, data) end
+  if not task then return load(name, loader, data) end
   local mine <close> = setmetatable({name = name, task = task, done = core.event()}, Loading)
   loading[name] = mine
   return load(name, loader, data)

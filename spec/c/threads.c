@@ -6,7 +6,7 @@
 #ifdef __SANITIZE_THREAD__
 /* libuv closes descriptors behind the sanitizer's back: a number that another thread gets next
  * looks as if it had two owners. */
-const char *__tsan_default_suppressions(void);
+LULL_API const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void) {
   return "race_top:epoll_create1\nrace_top:eventfd\nrace_top:pipe2\n";
 }

@@ -222,6 +222,20 @@ lull.run(function() await(lull.sleep(100)) print(lull.now()) end, {clock = "virt
 ]]))
   end)
 
+  it("a coroutine resumed by a function that lull does not know cannot await", function()
+    local message = "await inside a coroutine that was not resumed by lull's coroutine library"
+    assert.equal("false\t" .. message .. "\ntrue\tstill works\n", run_stock([[
+local foreign_resume = coroutine.resume
+local lull = require "lull"
+lull.run(function()
+  local c = lull.sleep(0.001, "still works")
+  local ok, err = foreign_resume(coroutine.create(function() lull.await(c) end))
+  print(ok, (err:gsub("^%S+:%d+: ", "")))
+  print(pcall(lull.await, c))
+end)
+]]))
+  end)
+
   it("run_until_complete and run_forever run the loop, stop stops it", function()
     assert.equal([[
 42
@@ -246,7 +260,7 @@ loop:call_soon(function() loop:stop() end)
 local function message(f, ...)
   return (tostring(select(2, pcall(f, ...))):gsub("^%S+:%d+: ", ""))
 end
-print(message(loop.run_until_complete, loop, lull.sleep(5)))
+print(message(loop.run_until_complete, loop, lull.sleep(0.05)))
 print(message(lull.run, lull.future()):match("deadlock"))
 loop:close()
 print(loop:is_closed())

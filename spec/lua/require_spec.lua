@@ -125,7 +125,7 @@ describe("require", function()
       { await(lull.gather(outer(), inner(), outer())) })
   end)
 
-  it("says so when two tasks load modules that require each other", function()
+  it("is an error, not a deadlock, when two tasks load modules that require each other", function()
     local function loader(other)
       return function()
         await(lull.sleep(0.001))
@@ -136,8 +136,22 @@ describe("require", function()
     module("spec_b", loader("spec_a"))
     local get = async(function(name) return (require(name)) end)
     local results = await(lull.gather({ get("spec_a"), get("spec_b"), return_exceptions = true }))
-    local text = tostring(results[1]) .. tostring(results[2])
-    assert.matches("modules that require each other are being loaded", text)
+    for i = 1, 2 do
+      assert.matches("module 'spec_%a' requires itself, directly or through others", results[i])
+    end
+  end)
+
+  it("is an error when a module requires itself", function()
+    module("spec_self", function()
+      await(lull.sleep(0))
+      return require("spec_self")
+    end)
+    assert_error("module 'spec_self' requires itself", require, "spec_self")
+    module("spec_early", function(name)
+      package.loaded[name] = "early"
+      return (require("spec_early"))
+    end)
+    assert.equal("early", (require("spec_early")))
   end)
 
   it("raises the module's error, the very value, each time", function()
