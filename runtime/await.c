@@ -3,8 +3,9 @@
  * it at once on a fresh C stack. So awaits nest as deep as Lua's own stack goes. */
 #include "internal.h"
 
-/* Lua allows some 200 nested C calls; an await with a pcall or metamethod around it takes 3. */
-#define MAX_DEPTH 40
+/* Lua allows some 200 nested C calls; an await takes 2, each pcall or metamethod around it 1 or 2.
+ */
+#define MAX_DEPTH 24
 #define MAX_HOPS 100
 
 static const char marker; /* what a thread that awaits has on top of its stack */

@@ -61,7 +61,7 @@ static lull_future *cancel_one(lua_State *L, lull_t *rt, lull_future *future, in
     return NULL;
   }
   lull_gather *gather = (lull_gather *)future;
-  if (gather->stamp != rt->cancel_stamp) {
+  if (gather->stamp != rt->cancel_stamp && !gather->completing) {
     gather->stamp = rt->cancel_stamp;
     gather->queued = rt->to_cancel;
     rt->to_cancel = gather;
@@ -80,6 +80,7 @@ static int cancel_chain(lua_State *L, lull_t *rt, lull_future *future, int messa
  * it was not done yet. */
 int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
   if (future->o.state != LULL_PENDING) return 0;
+  if (future->o.kind == LULL_GATHER && ((lull_gather *)future)->completing) return 0;
   uint8_t strict = *rt->strict;
   *rt->strict = 0;
   rt->cancel_stamp = ++rt->stamps;

@@ -75,7 +75,10 @@ static void child_done(lua_State *L, lull_t *rt, lull_gather *gather, lull_futur
     lull__push_anchored(L, rt, gather->anchor);
     int self = lua_gettop(L);
     if (bad) fail(L, rt, gather, self, child, index);
+    lull_task *ending = rt->current;
+    rt->current = NULL;
     if (gather->started < gather->count) start_more(L, rt, gather, self);
+    rt->current = ending;
     lua_settop(L, self - 1);
   }
   if (gather->pending > 0) return;
@@ -130,6 +133,8 @@ static void start_child(lua_State *L, lull_t *rt, lull_gather *gather, int self,
       lua_pushvalue(L, index);
       lua_rawseti(L, children, position);
     }
+    if (gather->f.o.flags & LULL_HAS_EXTRAS && lull__get_extra(L, self, LULL_X_CONTEXT) != LUA_TNIL)
+      lull__set_extra(L, index, LULL_X_CONTEXT);
     ((lull_task *)child)->gather = gather;
     gather->running++;
   } else if (child->o.state != LULL_PENDING) {
@@ -155,6 +160,8 @@ static void drop_rest(lua_State *L, lull_t *rt, lull_gather *gather, int childre
   gather->started = gather->count;
 }
 
+/* Starts what may run. Children that start later have the context of the task that gathered, not
+ * that of the child whose end lets them. */
 static void start_more(lua_State *L, lull_t *rt, lull_gather *gather, int self) {
   if (gather->starting) return; /* a child was done already: the loop below goes on */
   gather->starting = 1;
@@ -352,6 +359,7 @@ static int gather_all(lua_State *L) {
     gather->return_exceptions = (uint8_t)lua_toboolean(L, -1);
     lua_pop(L, 1);
   }
+  if (limit < count) lull__inherit_context(L, rt, self);
   gather->anchor = lull__anchor(L, rt, self);
   if (count == 0)
     complete(rt, gather);

@@ -370,6 +370,7 @@ lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
 int lull__push_call(lua_State *L, lull_task *task, int index);
 void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
                          int anchors);
+void lull__inherit_context(lua_State *L, lull_t *rt, int index);
 void lull__start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int anchors);

@@ -91,11 +91,16 @@ static int outside_alive(lull_t *rt) {
   return alive;
 }
 
-/* The virtual clock jumps when nothing else can happen first. */
-static void advance(lull_t *rt) {
-  if (!rt->is_virtual || rt->nready > 0 || rt->heap.count == 0) return;
-  if (rt->heap.entries[0].when > rt->virtual_now && !outside_alive(rt))
-    rt->virtual_now = rt->heap.entries[0].when;
+/* Whether another turn has something to do. If nothing is ready the virtual clock jumps to the next
+ * timer, unless something outside may happen first. */
+static int advance(lull_t *rt) {
+  if (rt->nready > 0) return 1;
+  if (!rt->is_virtual || rt->heap.count == 0) return 0;
+  double when = rt->heap.entries[0].when;
+  if (when <= rt->virtual_now) return 1;
+  if (when == HUGE_VAL || outside_alive(rt)) return 0;
+  rt->virtual_now = when;
+  return 1;
 }
 
 static int over(const lull_t *rt) {
@@ -119,9 +124,7 @@ static int turns(lua_State *L) {
       lull__tell_collected(L, rt);
     }
     if (over(rt)) break;
-    advance(rt);
-  } while ((rt->nready > 0 || (rt->is_virtual && rt->heap.count > 0)) && steps < POLL_STEPS &&
-           now - begin < POLL_NS);
+  } while (advance(rt) && steps < POLL_STEPS && now - begin < POLL_NS);
   return 0;
 }
 
@@ -149,7 +152,7 @@ static void arm(lull_t *rt) {
   }
   double delay = rt->heap.entries[0].when - lull__now(rt);
   uint64_t ms = delay <= 0 ? 0 : delay > 1e9 ? (uint64_t)1e12 : (uint64_t)ceil(delay * 1e3);
-  if (rt->is_virtual) ms = outside_alive(rt) ? (uint64_t)1e12 : 0;
+  if (rt->is_virtual) ms = outside_alive(rt) || isinf(delay) ? (uint64_t)1e12 : 0;
   uv_update_time(rt->loop);
   uv_timer_start(&handles->timer, on_timer, ms, 0);
 }

@@ -234,7 +234,8 @@ void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
 
 /* ---- scheduling, suspending, waking ---- */
 
-static void inherit_context(lua_State *L, lull_t *rt, int index) {
+/* Gives the object at index the context of the running task. */
+void lull__inherit_context(lua_State *L, lull_t *rt, int index) {
   if (rt->current == NULL) {
     if (lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context) == LUA_TTABLE)
       lull__set_extra(L, index, LULL_X_CONTEXT);
@@ -255,7 +256,7 @@ static void inherit_context(lua_State *L, lull_t *rt, int index) {
  * is at another index. */
 void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int anchors) {
   if (rt->loop_closed) luaL_error(L, "the loop is closed");
-  inherit_context(L, rt, index);
+  lull__inherit_context(L, rt, index);
   uint32_t slot = lull__anchor_in(L, rt, index, anchors);
   lull__untrack(rt, &task->f.o);
   task->f.o.slot = slot;

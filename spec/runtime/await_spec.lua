@@ -521,4 +521,14 @@ describe("awaiting deeply", function()
     task:cancel()
     assert.is_false(pcall(await, task))
   end)
+
+  it("nests with several protected calls around each", function()
+    local nest
+    nest = async(function(n)
+      if n == 0 then return "bottom" end
+      local _, _, _, _, result = pcall(pcall, pcall, pcall, function() return await(nest(n - 1)) end)
+      return result
+    end)
+    assert.equal("bottom", await(nest(1000)))
+  end)
 end)

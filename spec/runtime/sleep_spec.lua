@@ -187,4 +187,18 @@ describe("now and blocking_sleep", function()
     assert.has_error.matches(function() lull.blocking_sleep("x") end, "number expected")
     assert.has_error.matches(function() lull.blocking_sleep(0 / 0) end, "seconds expected")
   end)
+
+  it("for ever does not move the virtual clock", function()
+    local script = [[
+      local lull = require "lull"
+      lull.create_task(lull.sleep(math.huge))
+      lull.await(lull.sleep(2))
+      print(lull.now())
+    ]]
+    local pipe = io.popen(("timeout 10 %s --virtual-clock -e '%s' 2>&1"):format(os.getenv("LULL"),
+      script))
+    local said = pipe:read("a")
+    pipe:close()
+    assert.equal("2.0\n", said)
+  end)
 end)
