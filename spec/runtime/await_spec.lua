@@ -523,12 +523,13 @@ describe("awaiting deeply", function()
   end)
 
   it("nests with several protected calls around each", function()
-    local nest
-    nest = async(function(n)
+    local level
+    level = async(function(n)
       if n == 0 then return "bottom" end
-      local _, _, _, _, result = pcall(pcall, pcall, pcall, function() return await(nest(n - 1)) end)
+      local function deeper() return await(level(n - 1)) end
+      local _, _, _, _, result = pcall(pcall, pcall, pcall, deeper)
       return result
     end)
-    assert.equal("bottom", await(nest(1000)))
+    assert.equal("bottom", await(level(1000)))
   end)
 end)

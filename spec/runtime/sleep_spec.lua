@@ -189,14 +189,14 @@ describe("now and blocking_sleep", function()
   end)
 
   it("for ever does not move the virtual clock", function()
-    local script = [[
+    local text = [[
       local lull = require "lull"
       lull.create_task(lull.sleep(math.huge))
       lull.await(lull.sleep(2))
       print(lull.now())
     ]]
     local pipe = io.popen(("timeout 10 %s --virtual-clock -e '%s' 2>&1"):format(os.getenv("LULL"),
-      script))
+      text))
     local said = pipe:read("a")
     pipe:close()
     assert.equal("2.0\n", said)
