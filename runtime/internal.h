@@ -455,6 +455,21 @@ int lull__require(lua_State *L, const char *name);
 /* state.c */
 lua_State *lull__new_state(struct lull_memory *memory, const lull_options *options);
 
+/* store.c */
+enum { LULL_ITEMS = 1, LULL_LESS }; /* user values of a queue */
+typedef struct lull_store {
+  int (*take)(lua_State *L, struct lull_store *store, int self);
+  void (*add)(lua_State *L, struct lull_store *store, int self);
+  lua_Integer count, head, capacity;
+  uint32_t changes; /* counts what moved items of a heap */
+  int has_less;
+} lull_store;
+void lull__add_last(lua_State *L, lull_store *store, int self);
+int lull__take_first(lua_State *L, lull_store *store, int self);
+int lull__take_last(lua_State *L, lull_store *store, int self);
+void lull__add_to_heap(lua_State *L, lull_store *store, int self);
+int lull__take_least(lua_State *L, lull_store *store, int self);
+
 /* unlooked.c */
 void lull__open_unlooked(lua_State *L, lull_t *rt);
 void lull__set_error(lull_t *rt, const char *message);

@@ -3,153 +3,16 @@
  * getter that is woken looks again, and one that is cancelled then wakes the next. */
 #include "internal.h"
 
-enum { ITEMS = 1, LESS, GET_OP, PUT_OP, JOIN_OP }; /* user values */
+enum { GET_OP = LULL_LESS + 1, PUT_OP, JOIN_OP }; /* user values: the spare ops */
 
 typedef struct lull_queue {
   lull_object o;
-  int (*take)(lua_State *L, struct lull_queue *queue, int self);
-  void (*add)(lua_State *L, struct lull_queue *queue, int self);
+  lull_store store;
   lua_Integer maxsize; /* 0: no bound */
-  lua_Integer count, head, capacity;
   lua_Integer unfinished;
   lull_node getters, putters, joiners;
-  uint32_t changes; /* counts what moved items of a heap */
-  int shut_down, has_less;
+  int shut_down;
 } lull_queue;
-
-/* ---- items: add takes the value on top of the stack, take pushes one ---- */
-
-static void grow_ring(lua_State *L, lull_queue *queue, int self) {
-  lua_Integer old = queue->capacity, capacity = old ? 2 * old : 16;
-  int items = lua_gettop(L) + 1;
-  lua_createtable(L, (int)capacity, 0); /* may run finalizers, which may use the queue */
-  lua_getiuservalue(L, self, ITEMS);
-  if (queue->capacity == old && queue->count == old) {
-    for (lua_Integer i = 0; i < old; i++) {
-      lua_rawgeti(L, items + 1, ((queue->head + i) & (old - 1)) + 1);
-      lua_rawseti(L, items, i + 1);
-    }
-    lua_pushvalue(L, items);
-    lua_setiuservalue(L, self, ITEMS);
-    queue->head = 0;
-    queue->capacity = capacity;
-  }
-  lua_settop(L, items - 1);
-}
-
-static void add_last(lua_State *L, lull_queue *queue, int self) {
-  while (queue->count == queue->capacity)
-    grow_ring(L, queue, self);
-  lua_getiuservalue(L, self, ITEMS);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, ((queue->head + queue->count) & (queue->capacity - 1)) + 1);
-  lua_pop(L, 1);
-  queue->count++;
-}
-
-/* Leaves the table of items below the value. */
-static int take_at(lua_State *L, int self, lua_Integer position) {
-  lua_getiuservalue(L, self, ITEMS);
-  lua_rawgeti(L, -1, position);
-  lua_pushnil(L);
-  lua_rawseti(L, -3, position);
-  return 1;
-}
-
-static int take_first(lua_State *L, lull_queue *queue, int self) {
-  take_at(L, self, queue->head + 1);
-  queue->head = (queue->head + 1) & (queue->capacity - 1);
-  queue->count--;
-  return 1;
-}
-
-static int take_last(lua_State *L, lull_queue *queue, int self) {
-  queue->count--;
-  return take_at(L, self, ((queue->head + queue->count) & (queue->capacity - 1)) + 1);
-}
-
-/* Whether the value at index a of the stack goes before the one at b. */
-static int before(lua_State *L, const lull_queue *queue, int self, int a, int b) {
-  if (!queue->has_less) return lua_compare(L, a, b, LUA_OPLT);
-  lua_getiuservalue(L, self, LESS);
-  lua_pushvalue(L, a);
-  lua_pushvalue(L, b);
-  lua_call(L, 2, 1);
-  int result = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return result;
-}
-
-static void check_unchanged(lua_State *L, lull_queue *queue, uint32_t changes) {
-  if (queue->changes != changes) luaL_error(L, "the order function of a queue changed the queue");
-  queue->changes++;
-}
-
-/* The heap: comparisons may raise errors, so all of them are made before anything is moved. */
-static void add_to_heap(lua_State *L, lull_queue *queue, int self) {
-  int value = lua_gettop(L), items = value + 1;
-  uint32_t changes = queue->changes;
-  lua_getiuservalue(L, self, ITEMS);
-  lua_Integer place = queue->count + 1, hole = place;
-  while (hole > 1) {
-    lua_rawgeti(L, items, hole / 2);
-    int up = before(L, queue, self, value, items + 1);
-    lua_pop(L, 1);
-    if (!up) break;
-    hole /= 2;
-  }
-  check_unchanged(L, queue, changes);
-  lua_pushvalue(L, value); /* makes room, which may fail, before anything moves */
-  lua_rawseti(L, items, place);
-  for (; place > hole; place /= 2) {
-    lua_rawgeti(L, items, place / 2);
-    lua_rawseti(L, items, place);
-  }
-  lua_pushvalue(L, value);
-  lua_rawseti(L, items, hole);
-  lua_settop(L, value - 1);
-  queue->count++;
-}
-
-static int take_least(lua_State *L, lull_queue *queue, int self) {
-  lua_Integer path[64];
-  int depth = 0, base = lua_gettop(L), items = base + 1, last = base + 2;
-  lua_Integer n = queue->count - 1, hole = 1;
-  uint32_t changes = queue->changes;
-  lua_getiuservalue(L, self, ITEMS);
-  lua_rawgeti(L, items, queue->count);
-  while (2 * hole <= n) {
-    lua_Integer child = 2 * hole;
-    lua_rawgeti(L, items, child);
-    if (child < n) {
-      lua_rawgeti(L, items, child + 1);
-      if (before(L, queue, self, last + 2, last + 1)) {
-        child++;
-        lua_replace(L, last + 1);
-      }
-      lua_settop(L, last + 1);
-    }
-    int down = before(L, queue, self, last + 1, last);
-    lua_pop(L, 1);
-    if (!down) break;
-    path[depth++] = hole = child;
-  }
-  check_unchanged(L, queue, changes);
-  lua_rawgeti(L, items, 1);
-  hole = 1;
-  for (int i = 0; i < depth; i++) {
-    lua_rawgeti(L, items, path[i]);
-    lua_rawseti(L, items, hole);
-    hole = path[i];
-  }
-  lua_pushvalue(L, last);
-  lua_rawseti(L, items, hole);
-  lua_pushnil(L);
-  lua_rawseti(L, items, queue->count--);
-  lua_replace(L, items);
-  lua_settop(L, items);
-  return 1;
-}
 
 /* ---- waiting ---- */
 
@@ -166,13 +29,13 @@ static void wake_all(lull_t *rt, lull_node *waiters) {
 }
 
 static int is_full(const lull_queue *queue) {
-  return queue->maxsize > 0 && queue->count >= queue->maxsize;
+  return queue->maxsize > 0 && queue->store.count >= queue->maxsize;
 }
 
 static void pass_item_on(lua_State *L, lull_t *rt, lull_task *task) {
   (void)L;
   lull_queue *queue = task->subject;
-  if (queue->count > 0) wake_first(rt, &queue->getters);
+  if (queue->store.count > 0) wake_first(rt, &queue->getters);
 }
 
 static void pass_room_on(lua_State *L, lull_t *rt, lull_task *task) {
@@ -190,13 +53,13 @@ static int raise_shut_down(lua_State *L, lull_t *rt) {
 }
 
 static int take(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
-  queue->take(L, queue, self);
+  queue->store.take(L, &queue->store, self);
   wake_first(rt, &queue->putters);
   return 1;
 }
 
 static void add(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
-  queue->add(L, queue, self);
+  queue->store.add(L, &queue->store, self);
   queue->unfinished++;
   wake_first(rt, &queue->getters);
 }
@@ -216,17 +79,17 @@ static int protected_add(lua_State *L) {
 }
 
 static int take_again(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
-  if (queue->add != add_to_heap) return take(L, rt, queue, self);
+  if (queue->store.add != lull__add_to_heap) return take(L, rt, queue, self);
   lua_pushcfunction(L, protected_take);
   lua_pushvalue(L, self);
   lua_pushlightuserdata(L, rt);
   if (lua_pcall(L, 2, 1, 0) == LUA_OK) return 1;
-  if (queue->count > 0) wake_first(rt, &queue->getters);
+  if (queue->store.count > 0) wake_first(rt, &queue->getters);
   return lua_error(L);
 }
 
 static void add_again(lua_State *L, lull_t *rt, lull_queue *queue, int self) {
-  if (queue->add != add_to_heap) {
+  if (queue->store.add != lull__add_to_heap) {
     add(L, rt, queue, self);
     return;
   }
@@ -271,7 +134,7 @@ static int get_again(lua_State *L, int status, lua_KContext ctx) {
 
 static int try_get(lua_State *L, lull_t *rt, lull_queue *queue, int again) {
   int iterates = lua_touserdata(L, 1) == queue;
-  if (queue->count > 0) {
+  if (queue->store.count > 0) {
     if (!iterates) lua_getiuservalue(L, 1, 1);
     int self = lua_gettop(L);
     return again ? take_again(L, rt, queue, self) : take(L, rt, queue, self);
@@ -367,7 +230,7 @@ static int queue_join(lua_State *L) {
 static int queue_get_nowait(lua_State *L) {
   lull_t *rt = lull__rt(L);
   lull_queue *queue = check_queue(L);
-  if (queue->count > 0) return take(L, rt, queue, 1);
+  if (queue->store.count > 0) return take(L, rt, queue, 1);
   if (queue->shut_down) return raise_shut_down(L, rt);
   return lull__raise(L, rt, LULL_EMPTY_ERROR, "the queue is empty");
 }
@@ -395,10 +258,11 @@ static int queue_shutdown(lua_State *L) {
   queue->shut_down = 1;
   if (lua_toboolean(L, 2)) {
     lua_newtable(L);
-    lua_setiuservalue(L, 1, ITEMS);
-    queue->unfinished -= queue->count < queue->unfinished ? queue->count : queue->unfinished;
-    queue->count = queue->head = queue->capacity = 0;
-    queue->changes++;
+    lua_setiuservalue(L, 1, LULL_ITEMS);
+    queue->unfinished -=
+        queue->store.count < queue->unfinished ? queue->store.count : queue->unfinished;
+    queue->store.count = queue->store.head = queue->store.capacity = 0;
+    queue->store.changes++;
     if (queue->unfinished == 0) wake_all(rt, &queue->joiners);
   }
   wake_all(rt, &queue->getters);
@@ -407,7 +271,7 @@ static int queue_shutdown(lua_State *L) {
 }
 
 static int queue_qsize(lua_State *L) {
-  lua_pushinteger(L, check_queue(L)->count);
+  lua_pushinteger(L, check_queue(L)->store.count);
   return 1;
 }
 
@@ -417,7 +281,7 @@ static int queue_maxsize(lua_State *L) {
 }
 
 static int queue_empty(lua_State *L) {
-  lua_pushboolean(L, check_queue(L)->count == 0);
+  lua_pushboolean(L, check_queue(L)->store.count == 0);
   return 1;
 }
 
@@ -444,7 +308,7 @@ static int queue_iter(lua_State *L) {
 
 static int queue_tostring(lua_State *L) {
   const lull_queue *queue = check_queue(L);
-  lua_pushfstring(L, "queue (%I items%s)", (LUAI_UACINT)queue->count,
+  lua_pushfstring(L, "queue (%I items%s)", (LUAI_UACINT)queue->store.count,
                   queue->shut_down ? ", shut down" : "");
   return 1;
 }
@@ -454,13 +318,13 @@ static lull_queue *push_queue(lua_State *L) {
   luaL_argcheck(L, maxsize >= 0, 1, "a size from 0 (no bound) on expected");
   lull_queue *queue = lull__new_object(L, lull__rt(L), sizeof *queue, JOIN_OP, LULL_QUEUE);
   queue->maxsize = maxsize;
-  queue->add = add_last;
-  queue->take = take_first;
+  queue->store.add = lull__add_last;
+  queue->store.take = lull__take_first;
   lull__list_init(&queue->getters);
   lull__list_init(&queue->putters);
   lull__list_init(&queue->joiners);
   lua_newtable(L);
-  lua_setiuservalue(L, -2, ITEMS);
+  lua_setiuservalue(L, -2, LULL_ITEMS);
   return queue;
 }
 
@@ -470,7 +334,7 @@ static int new_queue(lua_State *L) {
 }
 
 static int new_lifo_queue(lua_State *L) {
-  push_queue(L)->take = take_last;
+  push_queue(L)->store.take = lull__take_last;
   return 1;
 }
 
@@ -478,12 +342,12 @@ static int new_priority_queue(lua_State *L) {
   int has_less = !lua_isnoneornil(L, 2);
   if (has_less) luaL_checktype(L, 2, LUA_TFUNCTION);
   lull_queue *queue = push_queue(L);
-  queue->add = add_to_heap;
-  queue->take = take_least;
-  queue->has_less = has_less;
+  queue->store.add = lull__add_to_heap;
+  queue->store.take = lull__take_least;
+  queue->store.has_less = has_less;
   if (has_less) {
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, -2, LESS);
+    lua_setiuservalue(L, -2, LULL_LESS);
   }
   return 1;
 }
