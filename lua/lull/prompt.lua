@@ -27,6 +27,9 @@ end
 local Prompt = {}
 Prompt.__index = Prompt
 
+--- Waits for the next line of standard input; nil at its end.
+---@async
+---@return string?
 function Prompt:read_line()
   while self.pending do
     local line, rest = self.pending:match("^([^\n]*)\n(.*)$")
@@ -55,7 +58,10 @@ end
 
 local function is_incomplete(message) return message:find("<eof>", -5, true) ~= nil end
 
--- Reads a chunk; gives a function, or nil and why it does not parse. Nothing at the end.
+--- Reads a chunk, of several lines if need be.
+---@async
+---@return function? chunk nil if it does not parse, and at the end of the input
+---@return string? message why it does not parse; nil at the end
 function Prompt:read_chunk()
   show_prompt("_PROMPT", "> ")
   local text = self:read_line()
@@ -98,6 +104,9 @@ local function run_chunk(chunk)
   show_values(chunk())
 end
 
+--- Reads a chunk, runs it, and shows what it gives.
+---@async
+---@return boolean more false at the end of the input
 function Prompt:step()
   local chunk, message = guard(self.read_chunk, self)
   if chunk == CANCELLED then
