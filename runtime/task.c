@@ -22,11 +22,11 @@ static lua_State *take_thread(lua_State *L, lull_t *rt) {
   return co;
 }
 
-static void give_thread(lua_State *L, lull_t *rt, lua_State *co) {
+/* The thread is at index of L. */
+static void give_thread(lua_State *L, lull_t *rt, int index) {
   if (rt->pooled >= MAX_POOLED) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.pool);
-  lua_pushthread(co);
-  lua_xmove(co, L, 1);
+  lua_pushvalue(L, index);
   lua_rawseti(L, -2, rt->pooled + 1);
   rt->pooled++;
   lua_pop(L, 1);
@@ -120,15 +120,16 @@ static void ended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int 
   lua_rawgeti(L, anchors, task->f.o.slot);
   int index = lua_gettop(L);
   int kept = task->thread != NULL;
+  if (kept) lull__get_value(L, &task->f.o, index); /* the thread: its result takes its place */
   if (status != LUA_OK) { /* not caught by the body: no memory, no C stack, or a foreign yield */
     lua_resetthread(co);
     if (status == LUA_YIELD) lua_pushliteral(co, "attempt to yield out of a task: use await");
   }
   conclude(L, rt, task, index, co, results, status != LUA_OK || rt->step_failed, anchors);
-  lua_settop(L, index - 1);
   lua_settop(co, 0);
   if (status != LUA_OK && !kept) rt->runner = NULL;
-  if (status == LUA_OK && kept) give_thread(L, rt, co);
+  if (status == LUA_OK && kept) give_thread(L, rt, index + 1);
+  lua_settop(L, index - 1);
 }
 
 static void warn_slow(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, uint64_t ns) {
