@@ -5,6 +5,7 @@ local errors = require "lull.errors"
 
 local await, pcall = core.await, core.pcall
 
+--- A place where tasks wait for each other, time after time. After asyncio.Barrier.
 ---@class lull.Barrier
 local Barrier = {__name = "lull barrier"}
 Barrier.__index = Barrier
@@ -80,10 +81,9 @@ local wait = core.async(function(self)
   return place
 end, "barrier:wait")
 
---- Waits until as many tasks wait as the barrier has parties; gives a place from 1 to n, a
---- different one to each. Raises BrokenBarrierError if it is reset or aborted meanwhile.
----@async
----@return integer
+--- Waits until as many tasks wait as the barrier has parties. Raises BrokenBarrierError if it is
+--- reset or aborted meanwhile. After asyncio.Barrier.wait.
+---@return lull.Coroutine coroutine awaits to a place from 1 to n, a different one for each
 function Barrier:wait() return wait(self) end
 
 local function finished()
@@ -92,8 +92,8 @@ local function finished()
   return future
 end
 
---- Those who wait get BrokenBarrierError; then the barrier is as new.
----@return userdata future done: nothing needs to be awaited, but it may be, as in asyncio
+--- Those who wait get BrokenBarrierError; then the barrier is as new. After asyncio.Barrier.reset.
+---@return lull.Future future done: nothing needs to be awaited, but it may be, as in asyncio
 function Barrier:reset()
   self.state = self.count > 0 and "resetting" or "filling"
   wake_all(self.waiting)
@@ -101,7 +101,8 @@ function Barrier:reset()
 end
 
 --- Breaks the barrier: those who wait, and who will, get BrokenBarrierError, until it is reset.
----@return userdata future done: nothing needs to be awaited, but it may be, as in asyncio
+--- After asyncio.Barrier.abort.
+---@return lull.Future future done: nothing needs to be awaited, but it may be, as in asyncio
 function Barrier:abort()
   self.state = "broken"
   wake_all(self.waiting)
@@ -110,19 +111,23 @@ function Barrier:abort()
 end
 
 --- How many tasks it takes.
+---@return integer
 function Barrier:parties() return self.size end
 
 --- How many wait now.
+---@return integer
 function Barrier:n_waiting() return self.state == "filling" and self.count or 0 end
 
 --- Whether it was aborted.
+---@return boolean
 function Barrier:broken() return self.state == "broken" end
 
 function Barrier:__tostring()
   return ("barrier (%s, %d of %d)"):format(self.state, self:n_waiting(), self.size)
 end
 
---- Makes a barrier for n tasks.
+--- Makes a barrier for n tasks. Raises an argument error unless n is an integer from 1 on.
+--- After asyncio.Barrier.
 ---@param n integer
 ---@return lull.Barrier
 local function barrier(n)

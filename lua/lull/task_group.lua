@@ -88,15 +88,14 @@ end
 function TaskGroup:__close(err)
   if self.closed then return end
   self.exiting = true
-  local cancellation = is_cancelled(err) and err or nil
   if err ~= nil and not self.aborting then self:abort() end
-  cancellation = join(self) or cancellation
+  local cancellation = join(self)
   self.closed = true
   local parent, failures = self.parent, self.errors
   if self.parent_cancelled and parent:uncancel() == 0 then cancellation = nil end
   if #failures == 0 then
-    if cancellation ~= nil and cancellation ~= err then error(cancellation, 0) end
-    return
+    if cancellation ~= nil then error(cancellation, 0) end
+    return -- err, if there is one, goes on
   end
   if err ~= nil and not is_cancelled(err) then failures[#failures + 1] = err end
   if parent:cancelling() > 0 then
