@@ -130,9 +130,13 @@ static int await_other(lua_State *L, lull_t *rt, int hops) {
   return object_done(L, LUA_OK, hops);
 }
 
-/* Awaits the value at index 1, the only one on the stack. */
+/* Awaits the value at index 1; what is above it does not count. */
 static int await_value(lua_State *L, lull_t *rt, int hops) {
-  const void *meta = lua_getmetatable(L, 1) ? lua_topointer(L, -1) : NULL;
+  const void *meta = NULL;
+  if (lua_getmetatable(L, 1))
+    meta = lua_topointer(L, -1);
+  else
+    luaL_checkany(L, 1);
   lull_object *object = lua_touserdata(L, 1);
   lua_settop(L, 1);
   if (meta == rt->metas[LULL_OP]) {
@@ -148,7 +152,6 @@ static int await_value(lua_State *L, lull_t *rt, int hops) {
 }
 
 int lull__await(lua_State *L) {
-  if (lua_isnone(L, 1)) luaL_checkany(L, 1);
   return await_value(L, lull__rt(L), 0);
 }
 

@@ -8,7 +8,7 @@
 #include "internal.h"
 
 #define ALWAYS_PLACED 1000 /* so many calls of a function are looked at each */
-#define PLACED_ONE_IN 16   /* and then one in so many */
+#define PLACED_ONE_IN 64   /* and then one in so many */
 
 /* Gives a copy of text that lives as long as the runtime; equal texts give the same copy. */
 const char *lull__intern(lua_State *L, lull_t *rt, const char *text) {
