@@ -135,8 +135,8 @@ static int get_again(lua_State *L, int status, lua_KContext ctx) {
 static int try_get(lua_State *L, lull_t *rt, lull_queue *queue, int again) {
   int iterates = lua_touserdata(L, 1) == queue;
   if (queue->store.count > 0) {
+    int self = iterates ? 1 : 2;
     if (!iterates) lua_getiuservalue(L, 1, 1);
-    int self = lua_gettop(L);
     return again ? take_again(L, rt, queue, self) : take(L, rt, queue, self);
   }
   if (queue->shut_down) return iterates ? 0 : raise_shut_down(L, rt);
@@ -161,7 +161,6 @@ static int put_again(lua_State *L, int status, lua_KContext ctx) {
 static int try_put(lua_State *L, lull_t *rt, lull_queue *queue, int again) {
   if (queue->shut_down) return raise_shut_down(L, rt);
   if (is_full(queue)) return wait_in(L, rt, &put_wait, queue, &queue->putters, put_again, again);
-  lua_settop(L, 3);
   if (again)
     add_again(L, rt, queue, 2);
   else
@@ -201,20 +200,20 @@ static lull_queue *check_queue(lua_State *L) {
 
 static void check_item(lua_State *L) {
   luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "nil cannot be put in a queue");
-  lua_settop(L, 2);
 }
 
 static int queue_get(lua_State *L) {
-  check_queue(L);
-  lua_settop(L, 1);
-  lull__push_op(L, lull__rt(L), &get_kind, 1, GET_OP);
+  lull_t *rt = lull__rt(L);
+  lull__check(L, rt, 1, LULL_QUEUE);
+  lull__push_op(L, rt, &get_kind, 1, GET_OP);
   return 1;
 }
 
 static int queue_put(lua_State *L) {
-  check_queue(L);
+  lull_t *rt = lull__rt(L);
+  lull__check(L, rt, 1, LULL_QUEUE);
   check_item(L);
-  lull__push_op(L, lull__rt(L), &put_kind, 1, PUT_OP);
+  lull__push_op(L, rt, &put_kind, 1, PUT_OP);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 2);
   return 1;
@@ -239,6 +238,7 @@ static int queue_put_nowait(lua_State *L) {
   lull_t *rt = lull__rt(L);
   lull_queue *queue = check_queue(L);
   check_item(L);
+  lua_settop(L, 2);
   if (queue->shut_down) return raise_shut_down(L, rt);
   if (is_full(queue)) return lull__raise(L, rt, LULL_FULL_ERROR, "the queue is full");
   add(L, rt, queue, 1);
