@@ -75,8 +75,7 @@ static void schedule_callbacks(lua_State *L, lull_t *rt, lull_future *future, in
   lua_Integer n = luaL_len(L, -1);
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, self + 1, i);
-    lua_pushvalue(L, self);
-    lull__call_soon(L, rt, 1);
+    lull__schedule_call(L, rt, -1);
     lua_pop(L, 1);
   }
   lua_pushnil(L);

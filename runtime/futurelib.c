@@ -106,6 +106,8 @@ static int future_add_done_callback(lua_State *L) {
     future->o.flags |= LULL_HAS_CALLBACKS;
   }
   lua_pushvalue(L, 2);
+  lua_pushvalue(L, 1);
+  lull__new_call(L, rt, 1);
   lua_rawseti(L, -2, luaL_len(L, -2) + 1);
   return 0;
 }
@@ -118,7 +120,10 @@ static int future_remove_done_callback(lua_State *L) {
     n = luaL_len(L, -1);
     for (lua_Integer i = 1; i <= n; i++) {
       lua_rawgeti(L, -1, i);
-      if (lua_rawequal(L, -1, 2))
+      lull__push_called(L, lua_gettop(L));
+      int same = lua_rawequal(L, -1, 2);
+      lua_pop(L, 1);
+      if (same)
         lua_pop(L, 1);
       else
         lua_rawseti(L, -2, ++kept);

@@ -11,7 +11,11 @@ typedef struct lull_handle {
   uint32_t anchor;
 } lull_handle;
 
-enum { CALL = 1 }; /* user value: a table of the function and its arguments */
+enum {
+  CALL = 1,
+  CONTEXT
+}; /* user values: a table of the function and its arguments; the context
+    * variables of the task that asked for the call */
 
 /* Tells the exception handler, or whoever listens to warnings. Value and traceback are on top of
  * the stack, and are taken off; the task concerned is at index `task`, or 0. */
@@ -55,6 +59,35 @@ static int keep_traceback(lua_State *L) {
   return 1;
 }
 
+/* Makes the context at the top of the stack that of code outside tasks; leaves the former. */
+static void swap_context(lua_State *L, lull_t *rt) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context);
+  lua_insert(L, -2);
+  lua_rawseti(L, LUA_REGISTRYINDEX, rt->refs.context);
+}
+
+/* Calls what the handle at index holds. */
+static void call(lua_State *L, lull_t *rt, int index) {
+  lua_getiuservalue(L, index, CONTEXT);
+  swap_context(L, rt);
+  lua_pushcfunction(L, keep_traceback);
+  int handler = lua_gettop(L);
+  lua_getiuservalue(L, index, CALL);
+  int nargs = lull__unpack(L) - 1;
+  luaL_checkstack(L, 8, NULL);
+  lua_pushnil(L);
+  lua_setiuservalue(L, index, CALL);
+  *rt->strict = 1;
+  int status = lua_pcall(L, nargs, 0, handler);
+  *rt->strict = 0;
+  if (status != LUA_OK) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.callback_traceback);
+    lull__report_exception(L, rt, "error in a callback of the loop", 0);
+  }
+  lua_settop(L, handler - 1);
+  swap_context(L, rt);
+}
+
 static void run_handle(lua_State *L, lull_t *rt, lull_link *link) {
   lull_handle *handle = lull__container(link, lull_handle, link);
   lull__push_anchored(L, rt, handle->anchor);
@@ -62,19 +95,7 @@ static void run_handle(lua_State *L, lull_t *rt, lull_link *link) {
   lull__unanchor(L, rt, &handle->anchor);
   if (handle->o.state == LULL_PENDING) {
     handle->o.state = LULL_RESULT;
-    lua_pushcfunction(L, keep_traceback);
-    lua_getiuservalue(L, index, CALL);
-    int nargs = lull__unpack(L) - 1;
-    luaL_checkstack(L, 8, NULL);
-    lua_pushnil(L);
-    lua_setiuservalue(L, index, CALL);
-    *rt->strict = 1;
-    int status = lua_pcall(L, nargs, 0, index + 1);
-    *rt->strict = 0;
-    if (status != LUA_OK) {
-      lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.callback_traceback);
-      lull__report_exception(L, rt, "error in a callback of the loop", 0);
-    }
+    call(L, rt, index);
   }
   lua_settop(L, index - 1);
 }
@@ -84,25 +105,40 @@ static void fire_handle(lua_State *L, lull_t *rt, lull_timer *timer) {
   lull__ready_due(rt, &lull__container(timer, lull_handle, timer)->link, run_handle);
 }
 
-/* Takes a function and nargs arguments off the stack, pushes a handle that holds them. */
-static lull_handle *new_handle(lua_State *L, lull_t *rt, int nargs) {
+/* Takes a function and nargs arguments off the stack, pushes a handle that holds them, and the
+ * context of the running task. */
+void lull__new_call(lua_State *L, lull_t *rt, int nargs) {
   int first = lua_gettop(L) - nargs;
   luaL_checkstack(L, 8, NULL);
   lull__pack(L, nargs + 1);
-  lull_handle *handle = lull__new_object(L, rt, sizeof *handle, 1, LULL_HANDLE);
+  lull_handle *handle = lull__new_object(L, rt, sizeof *handle, CONTEXT, LULL_HANDLE);
   lua_insert(L, first);
   lua_setiuservalue(L, first, CALL);
   handle->o.state = LULL_PENDING;
   handle->timer.index = LULL_NO_TIMER;
-  handle->anchor = lull__anchor(L, rt, first);
-  return handle;
+  lull__push_context(L, rt);
+  lua_setiuservalue(L, first, CONTEXT);
+}
+
+/* Has the call of the handle at index made in the next turn. */
+void lull__schedule_call(lua_State *L, lull_t *rt, int index) {
+  lull_handle *handle = lua_touserdata(L, index);
+  handle->anchor = lull__anchor(L, rt, index);
+  lull__ready(rt, &handle->link, run_handle);
+}
+
+/* Pushes the function that the handle at index will call. */
+void lull__push_called(lua_State *L, int index) {
+  lua_getiuservalue(L, index, CALL);
+  lua_rawgeti(L, -1, 1);
+  lua_remove(L, -2);
 }
 
 /* Has a function and nargs arguments on top of the stack called in the next turn; leaves the
  * handle instead of them. */
 void lull__call_soon(lua_State *L, lull_t *rt, int nargs) {
-  lull_handle *handle = new_handle(L, rt, nargs);
-  lull__ready(rt, &handle->link, run_handle);
+  lull__new_call(L, rt, nargs);
+  lull__schedule_call(L, rt, -1);
 }
 
 /* ---- the loop object's methods: self comes first, and is not used ---- */
@@ -122,7 +158,9 @@ static int call_soon(lua_State *L) {
 
 static int schedule_at(lua_State *L, lull_t *rt, double when) {
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  lull_handle *handle = new_handle(L, rt, lua_gettop(L) - 3);
+  lull__new_call(L, rt, lua_gettop(L) - 3);
+  lull_handle *handle = lua_touserdata(L, -1);
+  handle->anchor = lull__anchor(L, rt, -1);
   if (lull__timer_start(rt, &handle->timer, when, fire_handle) < 0) {
     lull__unanchor(L, rt, &handle->anchor);
     return luaL_error(L, "not enough memory");

@@ -370,6 +370,7 @@ lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
 int lull__push_call(lua_State *L, lull_task *task, int index);
 void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
                          int anchors);
+void lull__push_context(lua_State *L, lull_t *rt);
 void lull__inherit_context(lua_State *L, lull_t *rt, int index);
 void lull__start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
@@ -476,6 +477,9 @@ void lull__set_error(lull_t *rt, const char *message);
 
 /* handle.c */
 void lull__call_soon(lua_State *L, lull_t *rt, int nargs);
+void lull__new_call(lua_State *L, lull_t *rt, int nargs);
+void lull__schedule_call(lua_State *L, lull_t *rt, int index);
+void lull__push_called(lua_State *L, int index);
 
 /* interrupt.c */
 void lull__interrupt_check(lua_State *L, lull_t *rt);

@@ -235,22 +235,25 @@ void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
 
 /* ---- scheduling, suspending, waking ---- */
 
-/* Gives the object at index the context of the running task. */
-void lull__inherit_context(lua_State *L, lull_t *rt, int index) {
+/* Pushes the running task's context variables: a table, or nil or false if there are none. */
+void lull__push_context(lua_State *L, lull_t *rt) {
   if (rt->current == NULL) {
-    if (lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context) == LUA_TTABLE)
-      lull__set_extra(L, index, LULL_X_CONTEXT);
-    else
-      lua_pop(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context);
     return;
   }
-  if (!(rt->current->f.o.flags & LULL_HAS_EXTRAS)) return;
   lull__push_anchored(L, rt, rt->current->f.o.slot);
-  if (lull__get_extra(L, -1, LULL_X_CONTEXT) == LUA_TNIL)
-    lua_pop(L, 1);
-  else
+  lull__get_extra(L, -1, LULL_X_CONTEXT);
+  lua_remove(L, -2);
+}
+
+/* Gives the object at index the context of the running task. */
+void lull__inherit_context(lua_State *L, lull_t *rt, int index) {
+  if (rt->current != NULL && !(rt->current->f.o.flags & LULL_HAS_EXTRAS)) return;
+  lull__push_context(L, rt);
+  if (lua_istable(L, -1))
     lull__set_extra(L, index, LULL_X_CONTEXT);
-  lua_pop(L, 1);
+  else
+    lua_pop(L, 1);
 }
 
 /* Makes the coroutine object at index a task that starts in the next turn. The table of anchors

@@ -118,13 +118,7 @@ static int all_tasks(lua_State *L) {
 
 /* get_context() -> table or nil; set_context(table): the running task's context variables. */
 static int get_context(lua_State *L) {
-  lull_t *rt = lull__rt(L);
-  if (rt->current == NULL) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.context);
-    return 1;
-  }
-  lull__push_anchored(L, rt, rt->current->f.o.slot);
-  lull__get_extra(L, -1, LULL_X_CONTEXT);
+  lull__push_context(L, lull__rt(L));
   return 1;
 }
 
