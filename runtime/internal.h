@@ -218,7 +218,7 @@ typedef struct lull_unawaited {
 typedef struct lull_refs {
   int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown,
       metas[LULL_KINDS];
-  int unlooked, runtime, core, runner, await, context, handler, callback_traceback;
+  int unlooked, sentinels, runtime, core, runner, await, context, handler, callback_traceback;
 } lull_refs;
 
 enum { LULL_SPARES = 64 };
@@ -243,7 +243,7 @@ struct lull {
   uint32_t pooled;
   lull_unawaited unawaited;
   uint32_t spares[LULL_SPARES], nspares;
-  lull_node sentinels; /* of failures: see lull__watch_error */
+  lua_Integer failures; /* so far: see lull__watch_error */
   lull_gather *to_cancel;
   uint32_t stamps, cancel_stamp; /* the last one given; that of the cancellation under way */
   uint32_t last_id;

@@ -104,7 +104,6 @@ static int attach(lua_State *L) {
   rt->exit_code = -1;
   rt->virtual_now = 0;
   lull__list_init(&rt->ready);
-  lull__list_init(&rt->sentinels);
   make_refs(L, rt);
   open_core(L, rt);
   lull__open_coroutine(L, rt);

@@ -1,9 +1,11 @@
 /* Failures nobody looks at: a sentinel lives as long as the failed future does, and its finalizer
  * sees to it that the failure is told, unless the error was seen. */
+#include <stdlib.h>
+
 #include "internal.h"
 
 typedef struct sentinel {
-  lull_node node; /* in the runtime's list of them */
+  lua_Integer number; /* failures are told in the order they happened */
   int looked;
 } sentinel;
 
@@ -29,19 +31,11 @@ static int tell_unlooked(lua_State *L) {
   return 0;
 }
 
-static void forget(sentinel *watch) {
-  lull__list_remove(&watch->node);
-  lull__list_init(&watch->node);
-}
-
 /* A finalizer runs in the midst of whatever allocates: the next turn is the time to tell. */
 static int sentinel_gc(lua_State *L) {
   lull_t *rt = lull__rt_or_closed(L);
-  sentinel *watch = lua_touserdata(L, 1);
-  if (watch->looked || rt->closed) {
-    forget(watch);
-    return 0;
-  }
+  const sentinel *watch = lua_touserdata(L, 1);
+  if (watch->looked || rt->closed) return 0;
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.unlooked);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
@@ -58,11 +52,6 @@ void lull__tell_collected(lua_State *L, lull_t *rt) {
   }
   lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= n; i++) {
-    lua_rawgeti(L, -1, i);
-    forget(lua_touserdata(L, -1));
-    lua_pop(L, 1);
-  }
-  for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
     lua_pushcclosure(L, tell_unlooked, 1);
     lua_rawgeti(L, -2, i);
@@ -71,27 +60,46 @@ void lull__tell_collected(lua_State *L, lull_t *rt) {
   lua_pop(L, 1);
 }
 
+/* Adds the sentinels in a table of the registry to the table at index 2, by number. */
+static size_t add_all(lua_State *L, int ref) {
+  size_t count = 0;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    const sentinel *watch = lua_touserdata(L, -1);
+    if (watch->looked) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_rawseti(L, 2, watch->number);
+    count++;
+  }
+  lua_pop(L, 1);
+  return count;
+}
+
+static int by_number(const void *a, const void *b) {
+  lua_Integer first = *(const lua_Integer *)a, second = *(const lua_Integer *)b;
+  return (first > second) - (first < second);
+}
+
 /* tell_unlooked(rt): of every failure nobody has looked at, in the order they happened. */
 int lull__tell_unlooked(lua_State *L) {
-  lull_t *rt = lua_touserdata(L, 1);
-  int dying = 0; /* some have lost all but their finalizer */
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.by_pointer);
-  while (!lull__list_empty(&rt->sentinels)) {
-    sentinel *watch = lull__container(rt->sentinels.next, sentinel, node);
-    lull__list_remove(&watch->node);
-    lull__list_init(&watch->node);
-    if (watch->looked) continue;
+  const lull_t *rt = lua_touserdata(L, 1);
+  lua_gc(L, LUA_GCCOLLECT); /* what is dying comes among the collected */
+  lua_newtable(L);
+  size_t most = add_all(L, rt->refs.unlooked) + add_all(L, rt->refs.sentinels), n = 0;
+  lua_Integer *numbers = lua_newuserdatauv(L, (most + 1) * sizeof *numbers, 0);
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
+    numbers[n++] = lua_tointeger(L, -2);
+  qsort(numbers, n, sizeof *numbers, by_number);
+  for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
     lua_pushcclosure(L, tell_unlooked, 1);
-    if (lua_rawgetp(L, 2, watch) == LUA_TNIL) {
-      dying = 1;
-    } else {
-      watch->looked = 1;
-      if (lua_pcall(L, 1, 0, 0) == LUA_OK) continue;
-    }
-    lua_settop(L, 2);
+    lua_rawgeti(L, 2, numbers[i]);
+    ((sentinel *)lua_touserdata(L, -1))->looked = 1;
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
   }
-  if (dying) lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }
 
@@ -101,16 +109,15 @@ void lull__watch_error(lua_State *L, lull_t *rt, lull_future *future, int index)
   if (future->o.flags & LULL_LOOKED) return;
   sentinel *watch = lua_newuserdatauv(L, sizeof *watch, 1);
   watch->looked = 0;
-  lull__list_init(&watch->node);
+  watch->number = ++rt->failures;
   lua_pushvalue(L, index);
   lua_setiuservalue(L, -2, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.by_pointer);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.sentinels);
   lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, watch);
+  lua_rawseti(L, -2, watch->number);
   lua_pop(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.sentinel_meta);
   lua_setmetatable(L, -2);
-  lull__list_append(&rt->sentinels, &watch->node);
   lull__set_extra(L, index, LULL_X_SENTINEL);
 }
 
@@ -129,4 +136,10 @@ void lull__open_unlooked(lua_State *L, lull_t *rt) {
   lua_newtable(L);
   lull__setfuncs(L, rt, sentinel_metamethods);
   rt->refs.sentinel_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  rt->refs.sentinels = luaL_ref(L, LUA_REGISTRYINDEX);
 }
