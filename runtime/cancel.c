@@ -32,6 +32,16 @@ static void interrupt_task(lua_State *L, lull_t *rt, lull_task *task) {
   lull__wake(rt, task);
 }
 
+/* Whether a gather has all it needs and only waits for its turn to complete: too late for it. */
+static int is_completing(const lull_future *future) {
+  return future->o.kind == LULL_GATHER && ((const lull_gather *)future)->completing;
+}
+
+/* Whether a waiting task's cancellation is that of what it waits for. */
+static int passes_on(const lull_task *task) {
+  return task->wait == &lull__future_wait && !is_completing(task->subject);
+}
+
 static lull_future *cancel_task(lua_State *L, lull_t *rt, lull_task *task, int message, int *hits) {
   if (task->stamp == rt->cancel_stamp) return NULL;
   task->stamp = rt->cancel_stamp;
@@ -42,7 +52,7 @@ static lull_future *cancel_task(lua_State *L, lull_t *rt, lull_task *task, int m
     ++*hits;
     return NULL;
   }
-  if (task->wait == &lull__future_wait) {
+  if (passes_on(task)) {
     pass_message(L, task, message);
     return task->subject;
   }
@@ -61,7 +71,7 @@ static lull_future *cancel_one(lua_State *L, lull_t *rt, lull_future *future, in
     return NULL;
   }
   lull_gather *gather = (lull_gather *)future;
-  if (gather->stamp != rt->cancel_stamp && !gather->completing) {
+  if (gather->stamp != rt->cancel_stamp && !is_completing(future)) {
     gather->stamp = rt->cancel_stamp;
     gather->queued = rt->to_cancel;
     rt->to_cancel = gather;
@@ -80,7 +90,7 @@ static int cancel_chain(lua_State *L, lull_t *rt, lull_future *future, int messa
  * it was not done yet. */
 int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
   if (future->o.state != LULL_PENDING) return 0;
-  if (future->o.kind == LULL_GATHER && ((lull_gather *)future)->completing) return 0;
+  if (is_completing(future)) return 0;
   uint8_t strict = *rt->strict;
   *rt->strict = 0;
   rt->cancel_stamp = ++rt->stamps;
@@ -101,7 +111,7 @@ int lull__cancel(lua_State *L, lull_t *rt, lull_future *future, int message) {
 /* The running task has just begun to wait although it was to be cancelled. A future it waits for
  * is at index 1. */
 void lull__cancel_wait(lua_State *L, lull_t *rt, lull_task *task) {
-  if (task->wait != &lull__future_wait) {
+  if (!passes_on(task)) {
     interrupt_task(L, rt, task);
     return;
   }

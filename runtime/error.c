@@ -132,13 +132,6 @@ static int set_errors(lua_State *L) {
   return 0;
 }
 
-static int warn(lua_State *L) {
-  luaL_checkstring(L, 1);
-  lua_settop(L, 1);
-  lull__warn_top(L, lull__rt(L));
-  return 0;
-}
-
 /* mark_swallowed(err): debug mode's pcall caught err; is it the running task's cancellation? */
 static int mark_swallowed(lua_State *L) {
   lull_t *rt = lull__rt_or_closed(L);
@@ -148,7 +141,6 @@ static int mark_swallowed(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"set_errors", set_errors},
                                      {"explain", lull__explain},
-                                     {"warn", warn},
                                      {"mark_swallowed", mark_swallowed},
                                      {NULL, NULL}};
 

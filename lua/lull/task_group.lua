@@ -54,7 +54,7 @@ local function on_done(self, task)
   if task:cancelled() or not core.has_failed(task) then return end
   local err = task:exception()
   self.errors[#self.errors + 1] = err == nil and "nil" or err
-  core.adopt_traceback(task, self.parent)
+  core.adopt_traceback(task)
   if self.parent:done() then
     core.report("a task of a group failed after the group's task had ended", err, task)
   elseif not self.aborting and not self.parent_cancelled then
