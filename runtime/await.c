@@ -151,7 +151,7 @@ static int await_value(lua_State *L, lull_t *rt, int hops) {
   return await_other(L, rt, hops);
 }
 
-int lull__await(lua_State *L) {
+static int await(lua_State *L) {
   return await_value(L, lull__rt(L), 0);
 }
 
@@ -168,10 +168,8 @@ static int can_wait_for(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"can_wait_for", can_wait_for},
-                                     {"await", lull__await},
-                                     {"is_awaitable", is_awaitable},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"can_wait_for", can_wait_for}, {"await", await}, {"is_awaitable", is_awaitable}, {NULL, NULL}};
 
 void lull__open_await(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

@@ -319,7 +319,6 @@ uint32_t lull__anchor_in(lua_State *L, lull_t *rt, int index, int anchors);
 void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot);
 void lull__unanchor_from(lua_State *L, lull_t *rt, uint32_t *slot, int anchors);
 void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
-void lull__extras(lua_State *L, int index);
 void lull__set_extra(lua_State *L, int index, int extra);
 int lull__get_extra(lua_State *L, int index, int extra);
 void lull__get_value(lua_State *L, const lull_object *object, int index);
@@ -368,8 +367,6 @@ lull_task *lull__new_task(lua_State *L, lull_t *rt, int index, int nargs);
 lull_task *lull__wrap(lua_State *L, lull_t *rt, int index);
 lull_future *lull__ensure_future(lua_State *L, lull_t *rt, int index);
 int lull__push_call(lua_State *L, lull_task *task, int index);
-void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
-                         int anchors);
 void lull__push_context(lua_State *L, lull_t *rt);
 void lull__inherit_context(lua_State *L, lull_t *rt, int index);
 void lull__start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index);
@@ -388,7 +385,6 @@ void lull__push_task_name(lua_State *L, lull_task *task, int index);
 
 /* await.c */
 extern const lull_wait lull__future_wait;
-int lull__await(lua_State *L);
 int lull__is_awaitable(lua_State *L, lull_t *rt, int index);
 int lull__already_awaited(lua_State *L, int index);
 int lull__is_awaiting(lua_State *co);
@@ -420,7 +416,6 @@ int lull__is_cancelled(lua_State *L, lull_t *rt, int index);
 void lull__push_cancelled(lua_State *L, lull_t *rt, int message);
 void lull__push_traceback(lua_State *L, lua_State *from, int level);
 void lull__push_task_traceback(lua_State *L, lull_task *task);
-void lull__push_where(lua_State *L, lull_task *task);
 void lull__push_awaited(lua_State *L, lull_task *task);
 void lull__push_place(lua_State *L);
 void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...);

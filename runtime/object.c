@@ -139,7 +139,7 @@ void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot) {
 
 /* Pushes the extras table of the object at index, made when there is none. The object's value
  * moves into it. */
-void lull__extras(lua_State *L, int index) {
+static void push_extras(lua_State *L, int index) {
   index = lua_absindex(L, index);
   lull_object *object = lua_touserdata(L, index);
   lua_getiuservalue(L, index, 1);
@@ -155,7 +155,7 @@ void lull__extras(lua_State *L, int index) {
 /* Pops a value and makes it an extra of the object at index. */
 void lull__set_extra(lua_State *L, int index, int extra) {
   index = lua_absindex(L, index);
-  lull__extras(L, index);
+  push_extras(L, index);
   lua_insert(L, -2);
   lua_rawseti(L, -2, extra);
   lua_pop(L, 1);

@@ -74,6 +74,18 @@ static int load_body(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
 
 /* ---- steps ---- */
 
+/* Completes a task whose result is in place. anchors: see resume. */
+static void complete(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
+                     int anchors) {
+  rt->live--;
+  task->thread = NULL;
+  lull__finish(L, rt, &task->f, index, state);
+  if (task->gather != NULL) lull__gather_child_done(L, rt, task->gather, &task->f, index);
+  task->gather = NULL;
+  if (rt->current == task) rt->current = NULL;
+  lull__unanchor_from(L, rt, &task->f.o.slot, anchors);
+}
+
 /* The task at index of L is done; its thread's top values are its results, or its error. */
 static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_State *co,
                      int results, int failed, int anchors) {
@@ -89,19 +101,7 @@ static void conclude(lua_State *L, lull_t *rt, lull_task *task, int index, lua_S
     lull__set_values(L, &task->f, index, results);
     if (task->f.o.flags & LULL_MUST_CANCEL) state = LULL_CANCELLED;
   }
-  lull__conclude_task(L, rt, task, index, state, anchors);
-}
-
-/* Completes a task whose result is in place. anchors: see resume. */
-void lull__conclude_task(lua_State *L, lull_t *rt, lull_task *task, int index, lull_status state,
-                         int anchors) {
-  rt->live--;
-  task->thread = NULL;
-  lull__finish(L, rt, &task->f, index, state);
-  if (task->gather != NULL) lull__gather_child_done(L, rt, task->gather, &task->f, index);
-  task->gather = NULL;
-  if (rt->current == task) rt->current = NULL;
-  lull__unanchor_from(L, rt, &task->f.o.slot, anchors);
+  complete(L, rt, task, index, state, anchors);
 }
 
 static void suspended(lua_State *L, lull_t *rt, lull_task *task, lua_State *co, int anchors) {
@@ -197,7 +197,7 @@ static void step(lua_State *L, lull_t *rt, lull_link *link) {
   if (task->f.o.flags & LULL_MUST_CANCEL) {
     lua_pushnil(L);
     lull__set_value(L, &task->f.o, index);
-    lull__conclude_task(L, rt, task, index, LULL_CANCELLED, LULL_ANCHORS);
+    complete(L, rt, task, index, LULL_CANCELLED, LULL_ANCHORS);
     lua_settop(L, index - 1);
   } else {
     lua_State *co = runner(L, rt);
@@ -229,7 +229,7 @@ void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error) {
   lua_pushvalue(L, error);
   lull__set_value(L, &task->f.o, lua_gettop(L) - 1);
   task->f.o.nargs = 1;
-  lull__conclude_task(L, rt, task, lua_gettop(L), LULL_FAILED, lua_gettop(L) - 1);
+  complete(L, rt, task, lua_gettop(L), LULL_FAILED, lua_gettop(L) - 1);
   lua_pop(L, 2);
 }
 

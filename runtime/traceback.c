@@ -118,7 +118,7 @@ void lull__push_awaited(lua_State *L, lull_task *task) {
 }
 
 /* Pushes the line of Lua where a suspended task waits. */
-void lull__push_where(lua_State *L, lull_task *task) {
+static void push_where(lua_State *L, lull_task *task) {
   lua_Debug ar;
   lua_State *thread = task->thread ? innermost(task->thread) : NULL;
   for (int level = 0; thread != NULL && lua_getstack(thread, level, &ar); level++) {
@@ -242,7 +242,7 @@ void lull__push_deadlock(lua_State *L, lull_t *rt) {
       continue;
     }
     lull__push_task_name(L, task, -1);
-    lull__push_where(L, task);
+    push_where(L, task);
     lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2), waited_for(task),
                     lua_tostring(L, -1));
     lua_insert(L, -4);
