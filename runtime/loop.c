@@ -123,7 +123,7 @@ static int turns(lua_State *L) {
       lull__unawaited_scan(L, rt, 0);
       lull__tell_collected(L, rt);
     }
-    if (over(rt)) break;
+    if (over(rt) || rt->interrupts) break; /* who is interrupted shall not go on first */
   } while (advance(rt) && steps < POLL_STEPS && now - begin < POLL_NS);
   return 0;
 }
