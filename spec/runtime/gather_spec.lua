@@ -595,7 +595,7 @@ describe("a gather's lifetime", function()
     assert.equal("done", await(gathered))
   end)
 
-  it("cancels all who wait for it, through one another, in the turn in which it completes", function()
+  it("cancels all who wait for it, through one another, as it completes", function()
     local child = lull.future()
     local inner = lull.create_task(function() return await(lull.gather(child)) end)
     local outer = lull.create_task(function() return await(inner) end)
