@@ -14,6 +14,9 @@
 
 #include "lull.h"
 
+/* What bindings outside the library use, too. */
+#define LULL_SHARED LULL_API
+
 #define lull__container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Lists: circular, doubly linked, through a node inside each element. */
@@ -174,6 +177,25 @@ struct lull_gather {
   uint8_t plain; /* every child is a userdata of lull's */
 };
 
+/* Work outside that a task waits for: see request.c. A binding's own struct starts with it. */
+typedef struct lull_request lull_request;
+struct lull_request {
+  lull_node node;
+  lull_t *rt;                   /* NULL: closed meanwhile */
+  lull_task *task;              /* who waits, or NULL */
+  struct box *box;              /* who owns it, or NULL */
+  void (*drop)(lull_request *); /* frees it, and what it brought */
+  void (*stop)(lull_request *); /* NULL, or: nobody waits for it any more */
+  int in_flight;
+};
+
+/* What a binding has to close with the runtime. close may call uv_close and must not run Lua. */
+typedef struct lull_closer lull_closer;
+struct lull_closer {
+  lull_node node;
+  void (*close)(lull_closer *);
+};
+
 /* What coroutine objects are made of: an async function, or a kind of op. */
 typedef struct lull_origin {
   const char *name;
@@ -233,6 +255,8 @@ struct lull {
   lua_State *volatile active; /* the Lua thread that runs: where an interrupt strikes */
   lua_State *runner;          /* an idle thread, at hand for the next task to start */
   lull_node ready;
+  lull_node requests; /* in flight */
+  lull_node closers;
   lull_node *last_due; /* while timers fire: after it comes the next call that is due */
   uint32_t nready;
   lull_heap heap;
@@ -257,8 +281,9 @@ struct lull {
   uint8_t out_of_memory;
   uint8_t owns_loop, owns_state, debug, is_virtual, main_is_script;
   double virtual_now;
-  uint64_t polled_at; /* hrtime of the last time the loop polled */
-  lull_future *until; /* what the loop is driven for */
+  uint64_t flows_since; /* hrtime since when the virtual clock goes on as the real one, or 0 */
+  uint64_t polled_at;   /* hrtime of the last time the loop polled */
+  lull_future *until;   /* what the loop is driven for */
   lull_task *main_task;
   char *error;   /* what lull_error gives, or NULL */
   int exit_code; /* asked for with os.exit(code, true), or -1 */
@@ -281,6 +306,9 @@ typedef struct lull__module {
   size_t size;
 } lull__module;
 extern const lull__module lull__modules[];
+
+/* The bindings that are in the library: names and luaopen functions. */
+extern const luaL_Reg lull__bindings[];
 
 enum { LULL_ANCHORS = 2 }; /* where a turn has the table of anchors on its stack */
 enum { LULL_BOUNCE = 2 };  /* a value of suspending: resume at once, on a fresh C stack */
@@ -313,7 +341,7 @@ int lull__unpack(lua_State *L);
 const char *lull__kind_name(lull_kind kind);
 void lull__new_meta(lua_State *L, lull_t *rt, lull_kind kind, const luaL_Reg *meta,
                     const luaL_Reg *methods);
-void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions);
+LULL_SHARED void lull__setfuncs(lua_State *L, lull_t *rt, const luaL_Reg *functions);
 uint32_t lull__anchor(lua_State *L, lull_t *rt, int index);
 uint32_t lull__anchor_in(lua_State *L, lull_t *rt, int index, int anchors);
 void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot);
@@ -331,11 +359,11 @@ int lull__start_op(lua_State *L, lull_t *rt, lull_op *op);
 void lull__open_op(lua_State *L, lull_t *rt);
 
 /* timer.c: the heap */
-int lull__timer_start(lull_t *rt, lull_timer *timer, double when, lull_timer_fn fire);
-void lull__timer_stop(lull_t *rt, lull_timer *timer);
+LULL_SHARED int lull__timer_start(lull_t *rt, lull_timer *timer, double when, lull_timer_fn fire);
+LULL_SHARED void lull__timer_stop(lull_t *rt, lull_timer *timer);
 
 /* loop.c: the clock, the ready list, turns */
-double lull__now(const lull_t *rt);
+LULL_SHARED double lull__now(const lull_t *rt);
 void lull__ready(lull_t *rt, lull_link *link, lull_link_fn fn);
 void lull__ready_due(lull_t *rt, lull_link *link, lull_link_fn fn);
 int lull__loop_init(lull_t *rt);
@@ -372,12 +400,12 @@ void lull__inherit_context(lua_State *L, lull_t *rt, int index);
 void lull__start_eagerly(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule(lua_State *L, lull_t *rt, lull_task *task, int index);
 void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int anchors);
-void lull__wake(lull_t *rt, lull_task *task);
+LULL_SHARED void lull__wake(lull_t *rt, lull_task *task);
 void lull__abandon(lua_State *L, lull_t *rt, lull_task *task, int error);
-lull_task *lull__require_task(lua_State *L, lull_t *rt);
-int lull__suspend(lua_State *L, lull_t *rt, const lull_wait *wait, void *subject, lua_KFunction k,
-                  lua_KContext ctx);
-void lull__woken(lua_State *L, lull_t *rt);
+LULL_SHARED lull_task *lull__require_task(lua_State *L, lull_t *rt);
+LULL_SHARED int lull__suspend(lua_State *L, lull_t *rt, const lull_wait *wait, void *subject,
+                              lua_KFunction k, lua_KContext ctx);
+LULL_SHARED void lull__woken(lua_State *L, lull_t *rt);
 void lull__wait_in(lull_task *task, lull_node *list);
 void lull__cancel_listed(lua_State *L, lull_t *rt, lull_task *task);
 void lull__cancel_all(lua_State *L, lull_t *rt, uint32_t after);
@@ -397,6 +425,16 @@ typedef int (*lull_cancel_fn)(lua_State *L, lull_t *rt, lull_future *future, int
 int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, int message,
                                  lull_cancel_fn cancel);
 int lull__push_gathered(lua_State *L, lull_gather *gather, int index);
+
+/* request.c */
+void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull_request *));
+int lull__await_request(lua_State *L, lull_t *rt, lull_request *request, const lull_wait *wait,
+                        lua_KFunction k);
+void *lull__request(lua_State *L, lull_t *rt);
+void lull__request_ended(lull_request *request);
+void lull__cancel_request(lua_State *L, lull_t *rt, lull_task *task);
+void lull__undo_request(lua_State *L, lull_t *rt, lull_task *task);
+void lull__forget_requests(lull_t *rt);
 
 /* error.c: errors, tracebacks, warnings */
 enum {
@@ -442,10 +480,12 @@ static inline void lull__awaited(lull_t *rt, const lull_object *object) {
 }
 
 /* runtime.c */
-lull_t *lull__from_state(lua_State *L);
+LULL_SHARED lull_t *lull__from_state(lua_State *L);
+LULL_SHARED void lull__at_close(lull_t *rt, lull_closer *closer);
 
 /* modules.c */
 void lull__preload(lua_State *L, int remove);
+void lull__open_modules(lua_State *L, lull_t *rt);
 int lull__require(lua_State *L, const char *name);
 
 /* state.c */

@@ -14,6 +14,9 @@
 /* A deadlock cancels every task; so often may tasks swallow that and wait again. */
 #define MAX_DEADLOCKS 100
 
+/* So long a runtime that closes waits for requests to end. */
+#define CLOSE_MS 200
+
 struct lull_handles {
   uv_prepare_t prepare;
   uv_idle_t idle;
@@ -152,15 +155,26 @@ static void arm(lull_t *rt) {
   }
   double delay = rt->heap.entries[0].when - lull__now(rt);
   uint64_t ms = delay <= 0 ? 0 : delay > 1e9 ? (uint64_t)1e12 : (uint64_t)ceil(delay * 1e3);
-  if (rt->is_virtual) ms = outside_alive(rt) || isinf(delay) ? (uint64_t)1e12 : 0;
+  if (rt->is_virtual && outside_alive(rt))
+    rt->flows_since = uv_hrtime();
+  else if (rt->is_virtual)
+    ms = isinf(delay) ? (uint64_t)1e12 : 0;
   uv_update_time(rt->loop);
   uv_timer_start(&handles->timer, on_timer, ms, 0);
+}
+
+/* While the loop polls for something outside, the virtual clock goes on as the real one does. */
+static void flow(lull_t *rt) {
+  if (rt->flows_since == 0) return;
+  rt->virtual_now += (double)(uv_hrtime() - rt->flows_since) / 1e9;
+  rt->flows_since = 0;
 }
 
 static void on_prepare(uv_prepare_t *handle) {
   lull_t *rt = handle->data;
   lua_State *L = rt->L;
   if (rt->in_turn) return; /* Lua code runs the loop from within a task */
+  flow(rt);
   lull__interrupt_check(L, rt);
   if (rt->nready > 0 || rt->heap.count > 0 || rt->unawaited.collected) {
     rt->in_turn = 1;
@@ -267,10 +281,27 @@ int lull__loop_init(lull_t *rt) {
   return 0;
 }
 
+static void give_up(uv_timer_t *handle) {
+  (void)handle;
+}
+
+/* Waits for requests that nobody waits for any more, but not for long: a name may take a minute
+ * to resolve, a pipe for ever to open. */
+static void wait_for_requests(lull_t *rt) {
+  uv_timer_t *timer = &rt->handles->timer;
+  uv_prepare_stop(&rt->handles->prepare);
+  uv_idle_stop(&rt->handles->idle);
+  uv_update_time(rt->loop);
+  uv_timer_start(timer, give_up, CLOSE_MS, 0);
+  while (!lull__list_empty(&rt->requests) && uv_is_active((uv_handle_t *)timer))
+    uv_run(rt->loop, UV_RUN_ONCE);
+}
+
 /* Gives every handle back. Runs the loop until libuv has let go of them. */
 void lull__loop_close(lull_t *rt) {
   struct lull_handles *handles = rt->handles;
   if (handles == NULL) return;
+  wait_for_requests(rt);
   rt->handles = NULL;
   uv_handle_t *all[] = {(uv_handle_t *)&handles->prepare, (uv_handle_t *)&handles->idle,
                         (uv_handle_t *)&handles->timer, (uv_handle_t *)&handles->async};

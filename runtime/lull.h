@@ -86,8 +86,11 @@ LULL_API int lull_new(lull_t **out, const lull_options *options);
 /* Cancels what is left, lets it unwind, gives every handle back, and closes the state and the
  * loop if they are the runtime's own. A loop of yours is run for that; afterwards it has none of
  * lull's handles, and Lua values of lull that are still around in a state of yours raise an error
- * when used. lull may be NULL. Called from inside a task it does nothing. */
-LULL_API void lull_close(lull_t *lull);
+ * when used. lull may be NULL. Codes: LULL_EBUSY, and nothing is closed, if called from inside a
+ * task; UV_EBUSY if work on another thread that was cancelled would not end in a fifth of a second,
+ * such as a name being resolved. Then a loop of the runtime's own is not freed, one of yours is not
+ * free of the request yet, and leaving the process by exit would wait for it: use _exit. */
+LULL_API int lull_close(lull_t *lull);
 
 /* Runs a script, with its arguments as `...`, as the main task, to its end: the loop runs until
  * the main task is done and all others, cancelled then, have unwound. path NULL is standard

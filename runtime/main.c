@@ -268,6 +268,7 @@ int main(int argc, char **argv) {
   set_arg(&h);
   code = run(&h);
   signal(SIGINT, SIG_DFL);
-  lull_close(h.lull);
-  return code;
+  if (lull_close(h.lull) != UV_EBUSY) return code;
+  fflush(NULL);
+  _exit(code); /* exit would wait for what was given up */
 }

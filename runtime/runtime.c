@@ -62,12 +62,13 @@ static void open_core(lua_State *L, lull_t *rt) {
   lull__open_sync(L, rt);
   lull__open_poll(L, rt);
   lull__open_run(L, rt);
+  lull__open_modules(L, rt);
   lua_pushliteral(L, LULL_VERSION);
   lua_setfield(L, -2, "version");
   rt->refs.core = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-static void close_runtime(lull_t *rt);
+static int close_runtime(lull_t *rt);
 
 /* The state is being closed with the runtime in it. */
 static int runtime_gc(lua_State *L) {
@@ -104,6 +105,8 @@ static int attach(lua_State *L) {
   rt->exit_code = -1;
   rt->virtual_now = 0;
   lull__list_init(&rt->ready);
+  lull__list_init(&rt->requests);
+  lull__list_init(&rt->closers);
   make_refs(L, rt);
   open_core(L, rt);
   lull__open_coroutine(L, rt);
@@ -224,8 +227,22 @@ static int report_unawaited(lua_State *L) {
   return 0;
 }
 
-/* Everything but the state and the runtime itself, which belongs to the state. */
-static void close_runtime(lull_t *rt) {
+/* The closer is called when the runtime closes, once its tasks are gone. */
+void lull__at_close(lull_t *rt, lull_closer *closer) {
+  lull__list_append(&rt->closers, &closer->node);
+}
+
+static void close_bindings(lull_t *rt) {
+  while (!lull__list_empty(&rt->closers)) {
+    lull_closer *closer = lull__container(rt->closers.prev, lull_closer, node);
+    lull__list_remove(&closer->node);
+    closer->close(closer);
+  }
+}
+
+/* Everything but the state and the runtime itself, which belongs to the state. Requests that do
+ * not end write to the loop when they do: it is left to them. */
+static int close_runtime(lull_t *rt) {
   lua_State *L = rt->main;
   lua_checkstack(L, 4);
   rt->exit_code = -1;
@@ -234,22 +251,26 @@ static void close_runtime(lull_t *rt) {
   call_protected(L, rt, lull__tell_unlooked);
   call_protected(L, rt, report_unawaited);
   rt->closed = 1;
+  close_bindings(rt);
   lull__loop_close(rt);
+  int left = !lull__list_empty(&rt->requests);
+  lull__forget_requests(rt);
   if (!rt->owns_state) call_protected(L, rt, detach);
   free_tables(rt);
-  if (!rt->owns_loop) return;
-  uv_loop_close(rt->loop);
-  free(rt->loop);
-  rt->loop = NULL;
+  if (rt->owns_loop && uv_loop_close(rt->loop) == 0) free(rt->loop);
+  if (rt->owns_loop) rt->loop = NULL;
+  return left ? UV_EBUSY : 0;
 }
 
-void lull_close(lull_t *rt) {
-  if (rt == NULL || rt->closed || rt->in_turn || rt->driving) return;
+int lull_close(lull_t *rt) {
+  if (rt == NULL || rt->closed) return 0;
+  if (rt->in_turn || rt->driving) return LULL_EBUSY;
   struct lull_memory *memory = rt->memory;
   lua_State *own_state = rt->owns_state ? rt->main : NULL;
-  close_runtime(rt);
+  int status = close_runtime(rt);
   if (own_state != NULL) lua_close(own_state);
   lull__memory_free(memory);
+  return status;
 }
 
 lua_State *lull_state(lull_t *rt) {

@@ -1,0 +1,100 @@
+/* Requests: work outside the loop's thread, such as a file operation on libuv's pool, that a task
+ * waits for. Whoever is cancelled lets go of it at once; it ends by itself later, and what it
+ * brought is dropped. */
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* Owns a request while no cancellation has let go of it. */
+typedef struct box {
+  lull_request *request;
+} box;
+
+static void let_go(lull_request *request) {
+  request->box->request = NULL;
+  request->box = NULL;
+  request->task = NULL;
+}
+
+static int box_gc(lua_State *L) {
+  lull_request *request = ((box *)lua_touserdata(L, 1))->request;
+  if (request == NULL) return 0;
+  let_go(request);
+  if (!request->in_flight) request->drop(request);
+  return 0;
+}
+
+/* Gives a request of a size, zeroed, and pushes what owns it. drop frees it and what it brought. */
+void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull_request *)) {
+  lull__require_task(L, rt);
+  box *owner = lua_newuserdatauv(L, sizeof *owner, 0);
+  owner->request = NULL;
+  if (luaL_newmetatable(L, "lull request")) {
+    lua_pushcfunction(L, box_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  lull_request *request = calloc(1, size);
+  if (request == NULL) {
+    luaL_error(L, "not enough memory");
+    return NULL; /* not reached */
+  }
+  request->drop = drop;
+  request->box = owner;
+  owner->request = request;
+  return request;
+}
+
+/* The request was started: suspends the running task until it has ended. Its owner is on top. k
+ * begins with lull__request. */
+int lull__await_request(lua_State *L, lull_t *rt, lull_request *request, const lull_wait *wait,
+                        lua_KFunction k) {
+  request->rt = rt;
+  request->task = rt->current;
+  request->in_flight = 1;
+  lull__list_append(&rt->requests, &request->node);
+  return lull__suspend(L, rt, wait, request, k, (lua_KContext)rt);
+}
+
+/* What k begins with: gives the request, which its owner on top of the stack still owns, or raises
+ * the cancellation. */
+void *lull__request(lua_State *L, lull_t *rt) {
+  lull__woken(L, rt);
+  return ((box *)lua_touserdata(L, -1))->request;
+}
+
+/* Called on the loop's thread, once, when the request has ended. */
+void lull__request_ended(lull_request *request) {
+  request->in_flight = 0;
+  if (request->rt != NULL) lull__list_remove(&request->node);
+  if (request->task != NULL)
+    lull__wake(request->rt, request->task);
+  else
+    request->drop(request);
+}
+
+void lull__cancel_request(lua_State *L, lull_t *rt, lull_task *task) {
+  (void)L;
+  (void)rt;
+  lull_request *request = task->subject;
+  let_go(request);
+  if (request->stop != NULL) request->stop(request);
+}
+
+void lull__undo_request(lua_State *L, lull_t *rt, lull_task *task) {
+  (void)L;
+  (void)rt;
+  lull_request *request = task->subject;
+  let_go(request);
+  request->drop(request);
+}
+
+/* The runtime closes: those that have not ended will find it gone. */
+void lull__forget_requests(lull_t *rt) {
+  while (!lull__list_empty(&rt->requests)) {
+    lull_request *request = lull__container(rt->requests.next, lull_request, node);
+    lull__list_remove(&request->node);
+    request->rt = NULL;
+    request->task = NULL;
+  }
+}
