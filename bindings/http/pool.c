@@ -1,0 +1,277 @@
+/* A pool: libcurl's multi handle on the runtime's loop. The poll handle of a connection lives as
+ * long as its socket and is started anew only when what is waited for changes: half the system
+ * calls of the textbook way. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http.h"
+
+struct http_socket {
+  uv_poll_t poll;
+  http_pool *pool;
+  int fd;
+  int wanted, armed; /* events: what libcurl wants, what the poll handle waits for */
+  int kept;          /* a connection's: closed with the socket */
+};
+
+static void release(http_pool *pool) {
+  if (--pool->holders > 0) return;
+  free(pool->sockets);
+  free(pool->config.proxy);
+  free(pool->config.ca_file);
+  free(pool->config.cert_file);
+  free(pool->config.key_file);
+  free(pool);
+}
+
+void http_pool_release(http_pool *pool) {
+  release(pool);
+}
+
+/* ---- sockets ---- */
+
+static void on_socket_closed(uv_handle_t *handle) {
+  http_socket *socket = handle->data;
+  release(socket->pool);
+  free(socket);
+}
+
+static void drop_socket(http_socket *socket) {
+  socket->pool->sockets[socket->fd] = NULL;
+  uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
+}
+
+static int has_room(http_pool *pool, int fd) {
+  if (fd < pool->nsockets) return 1;
+  int count = fd < 32 ? 64 : 2 * fd;
+  http_socket **sockets = realloc(pool->sockets, (size_t)count * sizeof(http_socket *));
+  if (sockets == NULL) return 0;
+  memset(sockets + pool->nsockets, 0, (size_t)(count - pool->nsockets) * sizeof(http_socket *));
+  pool->sockets = sockets;
+  pool->nsockets = count;
+  return 1;
+}
+
+static http_socket *new_socket(http_pool *pool, int fd) {
+  if (!has_room(pool, fd)) return NULL;
+  http_socket *socket = calloc(1, sizeof *socket);
+  if (socket == NULL) return NULL;
+  if (uv_poll_init(pool->rt->loop, &socket->poll, fd) < 0) {
+    free(socket);
+    return NULL;
+  }
+  socket->poll.data = socket;
+  socket->pool = pool;
+  socket->fd = fd;
+  uv_unref((uv_handle_t *)&socket->poll);
+  pool->sockets[fd] = socket;
+  pool->holders++;
+  return socket;
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events) {
+  http_socket *socket = handle->data;
+  http_pool *pool = socket->pool;
+  if (socket->wanted == 0) { /* an idle connection: libcurl looks at it when it needs it */
+    uv_poll_stop(handle);
+    socket->armed = 0;
+    return;
+  }
+  int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  curl_multi_socket_action(pool->multi, socket->fd, flags, &pool->running);
+  http_pool_check(pool);
+}
+
+static int want(http_socket *socket, int what) {
+  int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+  socket->wanted = events;
+  if (events == 0)
+    uv_unref((uv_handle_t *)&socket->poll);
+  else
+    uv_ref((uv_handle_t *)&socket->poll);
+  if (events == 0 || events == socket->armed) return 0;
+  socket->armed = events;
+  return uv_poll_start(&socket->poll, events, on_poll) < 0 ? -1 : 0;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *known) {
+  (void)easy;
+  http_pool *pool = data;
+  http_socket *socket = known;
+  if (pool->closed) return 0;
+  if (socket == NULL && fd < pool->nsockets) socket = pool->sockets[fd];
+  if (what == CURL_POLL_REMOVE) {
+    if (socket != NULL && socket->kept)
+      want(socket, 0);
+    else if (socket != NULL)
+      drop_socket(socket);
+    if (known != NULL) curl_multi_assign(pool->multi, fd, NULL);
+    return 0;
+  }
+  if (socket == NULL) socket = new_socket(pool, fd); /* one of the resolver's */
+  if (socket == NULL) return -1;
+  if (known == NULL) curl_multi_assign(pool->multi, fd, socket);
+  return want(socket, what);
+}
+
+static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)purpose;
+  http_pool *pool = data;
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd < 0) return CURL_SOCKET_BAD;
+  http_socket *socket = new_socket(pool, fd);
+  if (socket != NULL) {
+    socket->kept = 1;
+    return fd;
+  }
+  close(fd);
+  return CURL_SOCKET_BAD;
+}
+
+static int on_close(void *data, curl_socket_t fd) {
+  http_pool *pool = data;
+  if (fd < pool->nsockets && pool->sockets[fd] != NULL) drop_socket(pool->sockets[fd]);
+  return close(fd);
+}
+
+/* ---- time ---- */
+
+static void on_timer(uv_timer_t *handle) {
+  http_pool *pool = handle->data;
+  curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &pool->running);
+  http_pool_check(pool);
+}
+
+static int on_timeout(CURLM *multi, long ms, void *data) {
+  (void)multi;
+  http_pool *pool = data;
+  if (pool->closed) return 0;
+  if (ms < 0) return uv_timer_stop(&pool->timer);
+  uv_update_time(pool->rt->loop);
+  return uv_timer_start(&pool->timer, on_timer, (uint64_t)ms, 0);
+}
+
+/* ---- transfers ---- */
+
+/* Tells the transfers that have ended. Not to be called from libcurl's callbacks. */
+void http_pool_check(http_pool *pool) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(pool->multi, &left)) != NULL) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURLcode result = message->data.result;
+    http_transfer *transfer;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    http_transfer_done(transfer, result);
+  }
+}
+
+static void configure_tls(CURL *easy, const http_config *config) {
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, (long)config->verify);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->verify ? 2L : 0L);
+  if (config->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
+  if (config->cert_file) curl_easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file);
+  if (config->key_file) curl_easy_setopt(easy, CURLOPT_SSLKEY, config->key_file);
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
+/* What is the same for all transfers of the pool; it stays set when a handle is used again. */
+static void configure(CURL *easy, http_pool *pool) {
+  const http_config *config = &pool->config;
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name being resolved holds nobody up */
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+  curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)config->http2);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                   (long)(config->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, pool);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, pool);
+  if (config->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
+  configure_tls(easy, config);
+}
+
+/* Gives an easy handle for a transfer of the pool, or NULL. */
+CURL *http_pool_easy(http_pool *pool) {
+  if (pool->nspares > 0) return pool->spares[--pool->nspares];
+  CURL *easy = curl_easy_init();
+  if (easy != NULL) configure(easy, pool);
+  return easy;
+}
+
+void http_pool_recycle(http_pool *pool, CURL *easy) {
+  if (pool->nspares < HTTP_SPARES && !pool->closed)
+    pool->spares[pool->nspares++] = easy;
+  else
+    curl_easy_cleanup(easy);
+}
+
+/* ---- beginning and end ---- */
+
+static void on_timer_closed(uv_handle_t *handle) {
+  release(handle->data);
+}
+
+static void close_with_runtime(lull_closer *closer) {
+  http_pool *pool = lull__container(closer, http_pool, closer);
+  pool->closer.close = NULL;
+  http_pool_close(pool);
+}
+
+/* Ends the transfers that are left and closes the connections. */
+void http_pool_close(http_pool *pool) {
+  if (pool->closed) return;
+  while (!lull__list_empty(&pool->transfers))
+    http_transfer_abort(lull__container(pool->transfers.next, http_transfer, node), HTTP_CLOSED);
+  pool->closed = 1;
+  if (pool->closer.close != NULL) lull__list_remove(&pool->closer.node);
+  for (int i = 0; i < pool->nspares; i++)
+    curl_easy_cleanup(pool->spares[i]);
+  pool->nspares = 0;
+  curl_multi_cleanup(pool->multi);
+  for (int fd = 0; fd < pool->nsockets; fd++)
+    if (pool->sockets[fd] != NULL) drop_socket(pool->sockets[fd]);
+  uv_close((uv_handle_t *)&pool->timer, on_timer_closed);
+}
+
+static CURLM *new_multi(http_pool *pool) {
+  CURLM *multi = curl_multi_init();
+  if (multi == NULL) return NULL;
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, pool);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, pool);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, pool->config.connections);
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, pool->config.connections);
+  return multi;
+}
+
+/* Takes the strings of config over, if it succeeds. */
+int http_pool_new(http_pool **out, lull_t *rt, const http_config *config) {
+  http_pool *pool = calloc(1, sizeof *pool);
+  if (pool == NULL) return UV_ENOMEM;
+  pool->rt = rt;
+  pool->config = *config;
+  pool->multi = new_multi(pool);
+  if (pool->multi == NULL) {
+    free(pool);
+    return UV_ENOMEM;
+  }
+  lull__list_init(&pool->transfers);
+  uv_timer_init(rt->loop, &pool->timer);
+  pool->timer.data = pool;
+  pool->holders = 2; /* the caller and the timer */
+  pool->closer.close = close_with_runtime;
+  lull__at_close(rt, &pool->closer);
+  *out = pool;
+  return 0;
+}

@@ -1,0 +1,24 @@
+/* A transfer from the side that starts it: see transfer.c and request.c. */
+#ifndef LULL_HTTP_TRANSFER_H
+#define LULL_HTTP_TRANSFER_H
+
+#include "http.h"
+
+/* What a transfer is started with. The strings need to live as long as the call, body as long as
+ * the transfer. */
+typedef struct http_request {
+  const char *method, *url, *user, *password, *body;
+  curl_off_t size; /* of the body; -1: not known */
+  long connect_ms;
+  double deadline, silence;
+  uint64_t max_body;
+  int streams;   /* the body is given piece by piece */
+  int streaming; /* the response's body is taken piece by piece */
+} http_request;
+
+int http_transfer_start(http_transfer *transfer, const http_request *request);
+void http_transfer_free(http_transfer *transfer);
+void http_transfer_resume(http_transfer *transfer);
+int http_transfer_feed(http_transfer *transfer, const char *bytes, size_t size);
+
+#endif

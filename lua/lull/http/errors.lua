@@ -1,0 +1,95 @@
+-- The errors of lull.http, and which of them a failed transfer is.
+local errors = require "lull.errors"
+
+local M = {}
+
+--- The base of all errors of lull.http but timeouts. `host` is the host and port spoken to, `phase`
+--- what was being done: "resolve", "connect", "proxy", "tls", "request" or "response".
+---@class lull.http.HTTPError: lull.Error
+---@field url string?
+---@field host string?
+---@field phase string?
+M.HTTPError = errors.Error:extend("HTTPError")
+
+for _, name in ipairs {"HTTPStatusError", "ConnectError", "ProtocolError", "TLSError",
+                       "TooManyRedirects", "BodyTooLarge", "InvalidURL"} do
+  M[name] = M.HTTPError:extend(name)
+end
+
+-- Codes of libcurl, by what they mean here; any other is a broken protocol.
+local RESOLVE = {[5] = true, [6] = true}
+local TLS = {
+  [35] = true, [53] = true, [54] = true, [58] = true, [59] = true, [60] = true, [64] = true,
+  [66] = true, [77] = true, [80] = true, [82] = true, [83] = true, [90] = true, [91] = true,
+  [98] = true,
+}
+local CONNECT, PROXY, TIMEOUT, MALFORMED, NO_MEMORY = 7, 97, 28, 3, 27
+
+-- The system's error numbers that say why there is no connection.
+local REASONS = {
+  [13] = "EACCES", [99] = "EADDRNOTAVAIL", [101] = "ENETUNREACH", [104] = "ECONNRESET",
+  [110] = "ETIMEDOUT", [111] = "ECONNREFUSED", [113] = "EHOSTUNREACH",
+}
+
+local function timeout(request, phase, seconds)
+  local what = phase == "read" and "no byte came for" or phase == "connect" and "no connection in"
+    or "not done in"
+  return errors.TimeoutError(("%s: %s %g s"):format(request.host, what, seconds or 0),
+    {phase = phase, url = request.url, host = request.host})
+end
+
+M.timeout = timeout
+
+local function new(class, request, phase, text, fields)
+  local err = class(("%s: %s"):format(request.host, text), fields)
+  err.phase, err.url, err.host = phase, request.url, request.host
+  return err
+end
+
+M.new = new
+
+local function connect_error(request, code, text, number, phase)
+  local cause
+  if code == 6 or code == 5 then
+    cause = errors.DNSError(text, {code = "EAI_NONAME", host = request.host})
+  elseif REASONS[number] then
+    cause = errors.ConnectionError(text, {code = REASONS[number], address = request.host})
+  end
+  return new(M.ConnectError, request, phase, text, {cause = cause})
+end
+
+-- How transfers end that lull has ended.
+local OWN = {
+  total = function(request) return timeout(request, "total", request.timeouts.total) end,
+  read = function(request) return timeout(request, "read", request.timeouts.read) end,
+  ["body too large"] = function(request)
+    return new(M.BodyTooLarge, request, "response",
+      ("the body is larger than %d bytes (max_body)"):format(request.max_body))
+  end,
+  ["head too large"] = function(request)
+    return new(M.ProtocolError, request, "response", "the header lines are larger than 256 KiB")
+  end,
+  ["no memory"] = function() return "not enough memory" end,
+  closed = function(request)
+    return new(M.HTTPError, request, "response", "the response or its session was closed")
+  end,
+}
+
+--- Makes the error of a transfer, out of what its failure() gives.
+function M.of_transfer(request, how, code, text, number, proxy_status, connected)
+  if OWN[how] then return OWN[how](request) end
+  if code == TIMEOUT then return timeout(request, "connect", request.timeouts.connect) end
+  if code == NO_MEMORY then return "not enough memory" end
+  if code == MALFORMED then return new(M.InvalidURL, request, nil, text) end
+  if proxy_status >= 300 or code == PROXY then
+    return connect_error(request, code, text, number, "proxy")
+  end
+  if TLS[code] then return new(M.TLSError, request, "tls", text) end
+  if RESOLVE[code] then return connect_error(request, code, text, number, "resolve") end
+  if code == CONNECT or not connected then
+    return connect_error(request, code, text, number, "connect")
+  end
+  return new(M.ProtocolError, request, "response", text)
+end
+
+return M
