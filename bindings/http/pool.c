@@ -12,7 +12,8 @@ struct http_socket {
   http_pool *pool;
   int fd;
   int wanted, armed; /* events: what libcurl wants, what the poll handle waits for */
-  int kept;          /* a connection's: closed with the socket */
+  int ours;          /* a connection's, not one of libcurl's own */
+  int kept;          /* to be closed with the socket, not when libcurl looks away */
 };
 
 static void release(http_pool *pool) {
@@ -53,8 +54,10 @@ static int has_room(http_pool *pool, int fd) {
   return 1;
 }
 
+/* libcurl closes a socket that did not connect without a word: there may still be one of old. */
 static http_socket *new_socket(http_pool *pool, int fd) {
   if (!has_room(pool, fd)) return NULL;
+  if (pool->sockets[fd] != NULL) drop_socket(pool->sockets[fd]);
   http_socket *socket = calloc(1, sizeof *socket);
   if (socket == NULL) return NULL;
   if (uv_poll_init(pool->rt->loop, &socket->poll, fd) < 0) {
@@ -78,6 +81,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     socket->armed = 0;
     return;
   }
+  if (socket->ours && (events & UV_READABLE)) socket->kept = 1;
   int flags = status < 0 ? CURL_CSELECT_ERR : 0;
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
@@ -97,24 +101,20 @@ static int want(http_socket *socket, int what) {
   return uv_poll_start(&socket->poll, events, on_poll) < 0 ? -1 : 0;
 }
 
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *known) {
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused) {
   (void)easy;
+  (void)unused;
   http_pool *pool = data;
-  http_socket *socket = known;
   if (pool->closed) return 0;
-  if (socket == NULL && fd < pool->nsockets) socket = pool->sockets[fd];
-  if (what == CURL_POLL_REMOVE) {
-    if (socket != NULL && socket->kept)
-      want(socket, 0);
-    else if (socket != NULL)
-      drop_socket(socket);
-    if (known != NULL) curl_multi_assign(pool->multi, fd, NULL);
-    return 0;
+  http_socket *socket = fd < pool->nsockets ? pool->sockets[fd] : NULL;
+  if (what != CURL_POLL_REMOVE) {
+    if (socket == NULL) socket = new_socket(pool, fd); /* of the resolver, say */
+    return socket == NULL ? -1 : want(socket, what);
   }
-  if (socket == NULL) socket = new_socket(pool, fd); /* one of the resolver's */
-  if (socket == NULL) return -1;
-  if (known == NULL) curl_multi_assign(pool->multi, fd, socket);
-  return want(socket, what);
+  if (socket == NULL) return 0;
+  if (socket->kept) return want(socket, 0);
+  drop_socket(socket);
+  return 0;
 }
 
 static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address) {
@@ -124,7 +124,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_socka
   if (fd < 0) return CURL_SOCKET_BAD;
   http_socket *socket = new_socket(pool, fd);
   if (socket != NULL) {
-    socket->kept = 1;
+    socket->ours = 1;
     return fd;
   }
   close(fd);

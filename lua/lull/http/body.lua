@@ -43,8 +43,11 @@ local function of_iterator(iterator)
     repeat piece = check_piece(iterator()) until piece ~= ""
     return piece
   end
-  local closes = type(iterator) == "table" and iterator.close
-  return new {next = next_piece, close = closes and function() iterator:close() end}
+  local source = new {next = next_piece}
+  if type(iterator) == "table" and iterator.close then
+    source.close = function() iterator:close() end
+  end
+  return source
 end
 
 -- What is left of an open file. Where it cannot be sought, as in a pipe, its size is not known.
