@@ -26,7 +26,9 @@ struct lull_handles {
 };
 
 double lull__now(const lull_t *rt) {
-  return rt->is_virtual ? rt->virtual_now : (double)uv_hrtime() / 1e9;
+  if (!rt->is_virtual) return (double)uv_hrtime() / 1e9;
+  if (rt->flows_since == 0) return rt->virtual_now;
+  return rt->virtual_now + (double)(uv_hrtime() - rt->flows_since) / 1e9;
 }
 
 static void on_idle(uv_idle_t *handle) {
@@ -165,8 +167,7 @@ static void arm(lull_t *rt) {
 
 /* While the loop polls for something outside, the virtual clock goes on as the real one does. */
 static void flow(lull_t *rt) {
-  if (rt->flows_since == 0) return;
-  rt->virtual_now += (double)(uv_hrtime() - rt->flows_since) / 1e9;
+  rt->virtual_now = lull__now(rt);
   rt->flows_since = 0;
 }
 

@@ -81,9 +81,9 @@ static int copy_headers(lua_State *L, int index, struct curl_slist **headers) {
   return 1;
 }
 
+/* To libcurl 0 is its own default: no limit is a long time. */
 static long milliseconds(lua_State *L, int index) {
-  double seconds = luaL_optnumber(L, index, 0);
-  if (seconds <= 0) return 0;
+  double seconds = luaL_optnumber(L, index, HUGE_VAL);
   return seconds > 1e6 ? (long)1e9 : (long)ceil(seconds * 1e3);
 }
 

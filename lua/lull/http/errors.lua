@@ -23,6 +23,8 @@ local TLS = {
   [66] = true, [77] = true, [80] = true, [82] = true, [83] = true, [90] = true, [91] = true,
   [98] = true,
 }
+-- The connection was lost, before the response or in its midst.
+local LOST = {[18] = true, [52] = true, [55] = true, [56] = true}
 local CONNECT, PROXY, TIMEOUT, MALFORMED, NO_MEMORY = 7, 97, 28, 3, 27
 
 -- The system's error numbers that say why there is no connection.
@@ -89,7 +91,14 @@ function M.of_transfer(request, how, code, text, number, proxy_status, connected
   if code == CONNECT or not connected then
     return connect_error(request, code, text, number, "connect")
   end
-  return new(M.ProtocolError, request, "response", text)
+  return new(M.ProtocolError, request, "response", text, {lost = LOST[code]})
+end
+
+--- Whether an error says that there was no connection, or that it was lost.
+function M.is_connection_failure(err)
+  if errors.is_instance(err, M.ConnectError) then return true end
+  if errors.is_instance(err, M.ProtocolError) then return err.lost == true end
+  return errors.is_instance(err, errors.TimeoutError) and err.phase == "connect"
 end
 
 return M

@@ -14,6 +14,7 @@ local methods = {}
 -- The values by lower-case name, and the list of names and values.
 local function parse(head)
   local by_name, list = {}, {}
+  head = head:gsub("\r?\n[ \t]+", " ") -- folded lines (RFC 9112, section 5.2)
   for line in head:gmatch("[^\r\n]+") do
     local name, value = line:match("^([^%s:]+):[ \t]*(.-)[ \t]*$")
     if name then

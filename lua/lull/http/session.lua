@@ -191,12 +191,6 @@ local function may_retry(request, attempt)
     and (not request.source or request.source.rewind)
 end
 
-local function is_connection_failure(err)
-  return errors.is_instance(err, http_errors.ConnectError)
-    or errors.is_instance(err, http_errors.ProtocolError)
-    or errors.is_instance(err, errors.TimeoutError) and err.phase == "connect"
-end
-
 -- How long to wait before the next try: what the server says (RFC 9110, section 10.2.3), or twice
 -- as long as the last time, less up to half of it, so that clients do not come all at once.
 local function pause_for(attempt, response)
@@ -225,7 +219,7 @@ local function exchange_with_retries(session, request, first)
     if ok then
       again = BUSY[result.status]
     else
-      again = is_connection_failure(result)
+      again = http_errors.is_connection_failure(result)
     end
     if not again or not may_retry(request, attempt) then
       if not ok then error(result, 0) end
@@ -294,6 +288,7 @@ local function follow(session, request)
       and response.headers:get("location")
     if not location then
       if history then response.history = history end
+      request.body = nil -- the response keeps the request
       return response
     end
     response:close()
@@ -312,6 +307,10 @@ end)
 
 -- ---- the methods ----
 
+local function check_open(self)
+  if self.closed then error("the session is closed", 3) end
+end
+
 --- Sends a request. Raises argument errors at once; when awaited, InvalidURL, ConnectError,
 --- TLSError, ProtocolError, TooManyRedirects, BodyTooLarge, and lull.TimeoutError with a `phase`.
 ---@async
@@ -320,18 +319,21 @@ end)
 ---@param options lull.http.Options?
 ---@return lull.http.Response
 function Session:request(method, url, options)
+  check_open(self)
   return perform(self, misuse.checked("request", 3, requests.new, self, method, url, options, 2))
 end
 
 for _, name in ipairs {"get", "post", "put", "patch", "delete", "head", "options"} do
   local method = name:upper()
   Session[name] = function(self, url, options)
+    check_open(self)
     return perform(self, misuse.checked(name, 2, requests.new, self, method, url, options, 1))
   end
 end
 
 --- Closes the connections and gives up what is still under way. Idempotent.
 function Session:close()
+  self.closed = true
   self.pool:close()
 end
 
@@ -375,6 +377,12 @@ local function check_options(options)
   if given ~= nil and type(given) ~= "boolean" and type(given) ~= "table" then
     fail("option 'cookies' must be a table or false")
   end
+  for name, value in next, type(given) == "table" and given or {} do
+    if type(name) ~= "string" or not headers.is_token(name)
+        or tostring(value):find("[%c;]") then
+      fail(("option 'cookies': '%s' cannot be sent"):format(tostring(name)))
+    end
+  end
 end
 
 local function check_base(url)
@@ -399,6 +407,7 @@ local function new(options)
   local proxy = options.proxy
   if proxy == false then proxy = "" end
   return setmetatable({
+    closed = false,
     base_url = options.base_url,
     headers = checked,
     lines = headers.lines(checked),
