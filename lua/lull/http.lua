@@ -6,8 +6,9 @@ local sessions = require "lull.http.session"
 
 local M = {}
 
-for name, class in next, errors do
-  if type(class) == "table" then M[name] = class end
+for _, name in ipairs {"HTTPError", "HTTPStatusError", "ConnectError", "ProtocolError", "TLSError",
+                       "TooManyRedirects", "BodyTooLarge", "InvalidURL"} do
+  M[name] = errors[name]
 end
 
 --- What a request can be told. Of body, json, form and multipart there is one at the most.
@@ -31,10 +32,10 @@ end
 --- there is no connection, or the status is 429 or 503; 0 by default
 
 --- Makes a session: a pool of connections with cookies of its own, to be closed, best by <close>.
---- Options: `base_url`, `headers`, `timeout`, `connections` (100 at the most at a time),
---- `http2` (by ALPN; true), `proxy` (a URL; false: none, nil: what the environment says), `verify`
---- (true), `ca_file`, `cert_file`, `key_file` (PEM), `cookies` (a table of those to begin with, false
---- for none), `follow_redirects`, `max_redirects`, `max_body`, `auth`, `retries`: see
+--- Options: `base_url`; `headers`; `connections`, 100 at the most at a time; `http2`, by ALPN, true;
+--- `proxy`, a URL, false for none, nil for what the environment says; `verify`, true; `ca_file`,
+--- `cert_file`, `key_file`, in PEM; `cookies`, a table of those to begin with, false for none;
+--- `timeout`, `follow_redirects`, `max_redirects`, `max_body`, `auth`, `retries`: see
 --- lull.http.Options. Raises argument errors. After aiohttp.ClientSession and httpx.AsyncClient.
 ---@param options table?
 ---@return lull.http.Session

@@ -13,7 +13,7 @@ end
 local types = read("lua/types/lull.lua")
 local modules = {}
 do
-  local listing = assert(io.popen("ls lua/lull/*.lua"))
+  local listing = assert(io.popen("find lua/lull -name '*.lua'"))
   for path in listing:lines() do modules[path] = read(path) end
   listing:close()
 end

@@ -29,41 +29,52 @@ local CONNECT, PROXY, TIMEOUT, MALFORMED, NO_MEMORY = 7, 97, 28, 3, 27
 
 -- The system's error numbers that say why there is no connection.
 local REASONS = {
-  [13] = "EACCES", [99] = "EADDRNOTAVAIL", [101] = "ENETUNREACH", [104] = "ECONNRESET",
-  [110] = "ETIMEDOUT", [111] = "ECONNREFUSED", [113] = "EHOSTUNREACH",
+  [13] = {"EACCES", "permission denied"},
+  [99] = {"EADDRNOTAVAIL", "the address is not available"},
+  [101] = {"ENETUNREACH", "the network is unreachable"},
+  [104] = {"ECONNRESET", "the connection was reset"},
+  [110] = {"ETIMEDOUT", "the connection timed out"},
+  [111] = {"ECONNREFUSED", "the connection was refused"},
+  [113] = {"EHOSTUNREACH", "the host is unreachable"},
 }
 
-local function timeout(request, phase, seconds)
-  local what = phase == "read" and "no byte came for" or phase == "connect" and "no connection in"
-    or "not done in"
-  return errors.TimeoutError(("%s: %s %g s"):format(request.host, what, seconds or 0),
+local TIMEOUTS = {
+  connect = "no connection within %g s", read = "no byte came for %g s",
+  total = "not done within %g s",
+}
+
+--- Makes the TimeoutError of a phase: "connect", "read" or "total".
+function M.timeout(request, phase)
+  local text = TIMEOUTS[phase]:format(request.timeouts[phase])
+  return errors.TimeoutError(("%s: %s"):format(request.host, text),
     {phase = phase, url = request.url, host = request.host})
 end
 
-M.timeout = timeout
-
-local function new(class, request, phase, text, fields)
+--- Makes an error of a class that says which host was spoken to, and in which phase.
+function M.new(class, request, phase, text, fields)
   local err = class(("%s: %s"):format(request.host, text), fields)
   err.phase, err.url, err.host = phase, request.url, request.host
   return err
 end
 
-M.new = new
+local new, timeout = M.new, M.timeout
 
 local function connect_error(request, code, text, number, phase)
   local cause
-  if code == 6 or code == 5 then
+  local reason = REASONS[number]
+  if RESOLVE[code] then
     cause = errors.DNSError(text, {code = "EAI_NONAME", host = request.host})
-  elseif REASONS[number] then
-    cause = errors.ConnectionError(text, {code = REASONS[number], address = request.host})
+  elseif reason then
+    text = "cannot connect: " .. reason[2]
+    cause = errors.ConnectionError(reason[2], {code = reason[1], address = request.host})
   end
   return new(M.ConnectError, request, phase, text, {cause = cause})
 end
 
 -- How transfers end that lull has ended.
 local OWN = {
-  total = function(request) return timeout(request, "total", request.timeouts.total) end,
-  read = function(request) return timeout(request, "read", request.timeouts.read) end,
+  total = function(request) return timeout(request, "total") end,
+  read = function(request) return timeout(request, "read") end,
   ["body too large"] = function(request)
     return new(M.BodyTooLarge, request, "response",
       ("the body is larger than %d bytes (max_body)"):format(request.max_body))
@@ -80,7 +91,7 @@ local OWN = {
 --- Makes the error of a transfer, out of what its failure() gives.
 function M.of_transfer(request, how, code, text, number, proxy_status, connected)
   if OWN[how] then return OWN[how](request) end
-  if code == TIMEOUT then return timeout(request, "connect", request.timeouts.connect) end
+  if code == TIMEOUT then return timeout(request, "connect") end
   if code == NO_MEMORY then return "not enough memory" end
   if code == MALFORMED then return new(M.InvalidURL, request, nil, text) end
   if proxy_status >= 300 or code == PROXY then

@@ -21,16 +21,16 @@ local Response = {__name = "lull http response"}
 
 local methods = {}
 
--- What is worked out when it is asked for first.
-local lazy = {}
-
-function lazy:headers() return headers.new(self._head) end
-function lazy.history() return {} end
-function lazy:ok() return self.status < 400 end
-function lazy:reason() return self._head:match("^%S+ %d+ ([^\r\n]*)") or "" end
-
 local VERSIONS = {[10] = "1.0", [11] = "1.1", [20] = "2", [30] = "3"}
-function lazy:http_version() return VERSIONS[self._version] end
+
+-- What is worked out when it is asked for first.
+local lazy = {
+  headers = function(self) return headers.new(self._head) end,
+  history = function() return {} end,
+  http_version = function(self) return VERSIONS[self._version] end,
+  ok = function(self) return self.status < 400 end,
+  reason = function(self) return self._head:match("^%S+ %d+ ([^\r\n]*)") or "" end,
+}
 
 function Response:__index(key)
   local method = methods[key]

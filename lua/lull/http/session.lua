@@ -15,6 +15,13 @@ local fail = misuse.fail
 
 --- A pool of connections, and what all requests over it have in common.
 ---@class lull.http.Session
+---@field get fun(self, url: string, options: lull.http.Options?): lull.http.Response see request
+---@field post fun(self, url: string, options: lull.http.Options?): lull.http.Response
+---@field put fun(self, url: string, options: lull.http.Options?): lull.http.Response
+---@field patch fun(self, url: string, options: lull.http.Options?): lull.http.Response
+---@field delete fun(self, url: string, options: lull.http.Options?): lull.http.Response
+---@field head fun(self, url: string, options: lull.http.Options?): lull.http.Response
+---@field options fun(self, url: string, options: lull.http.Options?): lull.http.Response
 local Session = {__name = "lull http session"}
 Session.__index = Session
 
@@ -150,7 +157,7 @@ local function send_and_receive(request, transfer)
   if not ok then
     transfer:close()
     if is_late(request, over) then
-      over = http_errors.timeout(request, "total", request.timeouts.total)
+      over = http_errors.timeout(request, "total")
     end
     error(over, 0)
   end
@@ -208,7 +215,7 @@ local function pause(request, attempt, response)
     return await(core.sleep(seconds))
   end
   await(core.sleep(request.deadline - core.now()))
-  error(http_errors.timeout(request, "total", request.timeouts.total), 0)
+  error(http_errors.timeout(request, "total"), 0)
 end
 
 local function exchange_with_retries(session, request, first)
