@@ -4,4 +4,9 @@
 
 #include "internal.h"
 
+int luaopen_lull_fs(lua_State *L);
+int luaopen_lull_json(lua_State *L);
+int luaopen_lull_net(lua_State *L);
+int luaopen_lull_thread(lua_State *L);
+
 #endif

@@ -3,5 +3,9 @@
 #include "bindings.h"
 
 const luaL_Reg lull__bindings[] = {
+    {"fs", luaopen_lull_fs},
+    {"json", luaopen_lull_json},
+    {"net", luaopen_lull_net},
+    {"thread", luaopen_lull_thread},
     {NULL, NULL},
 };

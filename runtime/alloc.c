@@ -45,6 +45,10 @@ uint8_t *lull__strict(struct lull_memory *memory) {
   return &memory->strict;
 }
 
+size_t lull__memory_limit(const struct lull_memory *memory) {
+  return memory->limit;
+}
+
 int *lull__warn_state(struct lull_memory *memory) {
   return &memory->warn_state;
 }

@@ -105,22 +105,70 @@ int lull__push_call(lua_State *L, lull_task *task, int index) {
   return lull__unpack(L);
 }
 
+/* The coroutine object at index 1 if it was not awaited yet, or NULL. */
+static lull_object *to_lazy(lua_State *L, lull_t *rt) {
+  lull_object *object = lull__object(L, rt, 1);
+  int lazy = object != NULL && object->kind <= LULL_OP && object->state == LULL_LAZY;
+  return lazy ? object : NULL;
+}
+
 /* close_coroutine(c): a coroutine object that will not be needed; no warning comes of it. Gives
  * whether it is one, not awaited yet. */
 static int close_coroutine(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull_object *object = lull__object(L, rt, 1);
-  int lazy = object != NULL && object->kind <= LULL_OP && object->state == LULL_LAZY;
-  if (lazy) {
+  lull_object *object = to_lazy(L, rt);
+  if (object != NULL) {
     lull__awaited(rt, object);
     object->state = LULL_CONSUMED;
   }
-  lua_pushboolean(L, lazy);
+  lua_pushboolean(L, object != NULL);
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"async", async}, {"close_coroutine", close_coroutine}, {NULL, NULL}};
+/* is_coroutine(value): whether it is a coroutine object, not awaited yet. */
+static int is_coroutine(lua_State *L) {
+  lua_pushboolean(L, to_lazy(L, lull__rt(L)) != NULL);
+  return 1;
+}
+
+/* is_async(f): whether it is an async function. */
+static int is_async(lua_State *L) {
+  lua_pushboolean(L, lua_tocfunction(L, 1) == call_async);
+  return 1;
+}
+
+/* ---- for copies in other states ---- */
+
+/* If the value at index is an async function, pushes its function and gives its name; else NULL. */
+const char *lull__push_inner(lua_State *L, int index) {
+  if (lua_tocfunction(L, index) != call_async) return NULL;
+  lua_getupvalue(L, index, ORIGIN);
+  const lull_origin *origin = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  lua_getupvalue(L, index, FUNCTION);
+  return origin->name;
+}
+
+/* Pushes an async function whose function is yet to be set. */
+void lull__push_outer(lua_State *L, const char *name) {
+  const lull_t *rt = lull__from_state(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
+  lua_pushcclosure(L, async, 1);
+  lua_pushcfunction(L, is_async); /* stands in for it */
+  lua_pushstring(L, name);
+  lua_call(L, 2, 1);
+}
+
+/* Pops a function and makes it that of the async function at index. */
+void lull__set_inner(lua_State *L, int index) {
+  lua_setupvalue(L, index, FUNCTION);
+}
+
+static const luaL_Reg functions[] = {{"async", async},
+                                     {"close_coroutine", close_coroutine},
+                                     {"is_async", is_async},
+                                     {"is_coroutine", is_coroutine},
+                                     {NULL, NULL}};
 
 void lull__open_async(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

@@ -238,7 +238,7 @@ typedef struct lull_unawaited {
 
 /* References in the registry. */
 typedef struct lull_refs {
-  int anchors, pool, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown,
+  int anchors, pool, boxes, unawaited, strings, by_pointer, errors, sentinel_meta, rethrown,
       metas[LULL_KINDS];
   int unlooked, sentinels, runtime, core, runner, await, context, handler, callback_traceback;
 } lull_refs;
@@ -264,7 +264,7 @@ struct lull {
   lull_refs refs;
   uint32_t *free_anchors;
   uint32_t nanchors, nfree_anchors, anchors_capacity;
-  uint32_t pooled;
+  uint32_t pooled, nboxes;
   lull_unawaited unawaited;
   uint32_t spares[LULL_SPARES], nspares;
   lua_Integer failures; /* so far: see lull__watch_error */
@@ -278,7 +278,10 @@ struct lull {
   uint8_t suspending;
   uint8_t step_failed;
   uint8_t in_turn, driving, draining, stopping, closed, loop_closed;
+  uint8_t opened; /* it was whole once: closed means closed */
   uint8_t out_of_memory;
+  uint8_t stuck;  /* closing, a thread would not end */
+  uint8_t ending; /* interrupted for good */
   uint8_t owns_loop, owns_state, debug, is_virtual, main_is_script;
   double virtual_now;
   uint64_t flows_since; /* hrtime since when the virtual clock goes on as the real one, or 0 */
@@ -329,6 +332,7 @@ static inline lull_t *lull__rt(lua_State *L) {
 struct lull_memory *lull__memory_new(size_t limit);
 int *lull__warn_state(struct lull_memory *memory);
 uint8_t *lull__strict(struct lull_memory *memory);
+size_t lull__memory_limit(const struct lull_memory *memory);
 void lull__memory_free(struct lull_memory *memory);
 void *lull__alloc(void *memory, void *ptr, size_t osize, size_t nsize);
 
@@ -418,6 +422,11 @@ int lull__already_awaited(lua_State *L, int index);
 int lull__is_awaiting(lua_State *co);
 void lull__push_marker(lua_State *L);
 
+/* async.c */
+const char *lull__push_inner(lua_State *L, int index);
+void lull__push_outer(lua_State *L, const char *name);
+void lull__set_inner(lua_State *L, int index);
+
 /* gather.c */
 void lull__gather_child_done(lua_State *L, lull_t *rt, lull_gather *gather, lull_future *child,
                              int index);
@@ -431,9 +440,11 @@ void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull
 int lull__await_request(lua_State *L, lull_t *rt, lull_request *request, const lull_wait *wait,
                         lua_KFunction k);
 void *lull__request(lua_State *L, lull_t *rt);
+void lull__free_request(lua_State *L, lull_t *rt, lull_request *request, int index);
 void lull__request_ended(lull_request *request);
 void lull__cancel_request(lua_State *L, lull_t *rt, lull_task *task);
 void lull__undo_request(lua_State *L, lull_t *rt, lull_task *task);
+void lull__leave_request(lull_request *request);
 void lull__forget_requests(lull_t *rt);
 
 /* error.c: errors, tracebacks, warnings */
@@ -453,6 +464,7 @@ int lull__is_error(lua_State *L, lull_t *rt, int index, int error);
 int lull__is_cancelled(lua_State *L, lull_t *rt, int index);
 void lull__push_cancelled(lua_State *L, lull_t *rt, int message);
 void lull__push_traceback(lua_State *L, lua_State *from, int level);
+void lull__push_whole_traceback(lua_State *L, lull_t *rt, int error);
 void lull__push_task_traceback(lua_State *L, lull_task *task);
 void lull__push_awaited(lua_State *L, lull_task *task);
 void lull__push_place(lua_State *L);
@@ -482,6 +494,9 @@ static inline void lull__awaited(lull_t *rt, const lull_object *object) {
 /* runtime.c */
 LULL_SHARED lull_t *lull__from_state(lua_State *L);
 LULL_SHARED void lull__at_close(lull_t *rt, lull_closer *closer);
+
+/* exit.c */
+void lull__exit(const lull_t *rt, int code);
 
 /* modules.c */
 void lull__preload(lua_State *L, int remove);
@@ -519,6 +534,8 @@ void lull__push_called(lua_State *L, int index);
 /* interrupt.c */
 void lull__interrupt_check(lua_State *L, lull_t *rt);
 void lull__interrupt_move(lull_t *rt, lua_State *L);
+void lull__interrupt_for_good(lull_t *rt);
+void lull__interrupt_ending(lua_State *L, lull_t *rt);
 
 /* What each file gives to the module table at the top of the stack. */
 void lull__open_error(lua_State *L, lull_t *rt);

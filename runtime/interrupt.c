@@ -46,6 +46,20 @@ void lull_interrupt(lull_t *rt) {
   lull__wake_loop(rt);
 }
 
+/* Called by a signal handler on the runtime's own thread: what runs there has no more time. */
+void lull__interrupt_for_good(lull_t *rt) {
+  if (!rt->ending) rt->interrupted_at = 0;
+  rt->ending = 1;
+  rt->interrupts = 1;
+  set_hook(rt, rt->active ? rt->active : rt->L);
+  lull__wake_loop(rt);
+}
+
+/* A C function that blocks was interrupted: it raises the error itself if it is for good. */
+void lull__interrupt_ending(lua_State *L, lull_t *rt) {
+  if (rt->ending && rt->interrupts) strike(L, rt);
+}
+
 /* Another thread goes on, or none: it gets the hook. */
 void lull__interrupt_move(lull_t *rt, lua_State *L) {
   if (rt->hooked != NULL) lua_sethook(rt->hooked, NULL, 0, 0);

@@ -151,16 +151,15 @@ static void arm(lull_t *rt) {
     return;
   }
   uv_idle_stop(&handles->idle);
+  int flows = rt->is_virtual && outside_alive(rt);
+  if (flows) rt->flows_since = uv_hrtime();
   if (rt->heap.count == 0) {
     uv_timer_stop(&handles->timer);
     return;
   }
   double delay = rt->heap.entries[0].when - lull__now(rt);
   uint64_t ms = delay <= 0 ? 0 : delay > 1e9 ? (uint64_t)1e12 : (uint64_t)ceil(delay * 1e3);
-  if (rt->is_virtual && outside_alive(rt))
-    rt->flows_since = uv_hrtime();
-  else if (rt->is_virtual)
-    ms = isinf(delay) ? (uint64_t)1e12 : 0;
+  if (rt->is_virtual && !flows) ms = isinf(delay) ? (uint64_t)1e12 : 0;
   uv_update_time(rt->loop);
   uv_timer_start(&handles->timer, on_timer, ms, 0);
 }

@@ -89,8 +89,12 @@ LULL_API int lull_new(lull_t **out, const lull_options *options);
  * when used. lull may be NULL. Codes: LULL_EBUSY, and nothing is closed, if called from inside a
  * task; UV_EBUSY if work on another thread that was cancelled would not end in a fifth of a second,
  * such as a name being resolved. Then a loop of the runtime's own is not freed, one of yours is not
- * free of the request yet, and leaving the process by exit would wait for it: use _exit. */
+ * free of the request yet, and leaving the process by exit would wait for it: use lull_exit. */
 LULL_API int lull_close(lull_t *lull);
+
+/* Ends the process, stdio flushed, without waiting for what other threads do, and without the
+ * handlers of atexit. Does not return. From any thread. */
+LULL_API void lull_exit(int code);
 
 /* Runs a script, with its arguments as `...`, as the main task, to its end: the loop runs until
  * the main task is done and all others, cancelled then, have unwound. path NULL is standard

@@ -268,7 +268,6 @@ int main(int argc, char **argv) {
   set_arg(&h);
   code = run(&h);
   signal(SIGINT, SIG_DFL);
-  if (lull_close(h.lull) != UV_EBUSY) return code;
-  fflush(NULL);
-  _exit(code); /* exit would wait for what was given up */
+  if (lull_close(h.lull) == UV_EBUSY) lull_exit(code);
+  return code;
 }

@@ -109,7 +109,14 @@ static int hold(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"read", new_read}, {"hold", hold}, {NULL, NULL}};
+/* is_terminal(fd): whether it is one, which somebody looks at. */
+static int is_terminal(lua_State *L) {
+  lua_pushboolean(L, uv_guess_handle((uv_file)luaL_checkinteger(L, 1)) == UV_TTY);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"read", new_read}, {"hold", hold}, {"is_terminal", is_terminal}, {NULL, NULL}};
 
 void lull__open_poll(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

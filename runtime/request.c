@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+#define MAX_BOXES 64 /* idle ones that are kept */
+
 /* Owns a request while no cancellation has let go of it. */
 typedef struct box {
   lull_request *request;
@@ -24,16 +26,40 @@ static int box_gc(lua_State *L) {
   return 0;
 }
 
-/* Gives a request of a size, zeroed, and pushes what owns it. drop frees it and what it brought. */
-void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull_request *)) {
-  lull__require_task(L, rt);
-  box *owner = lua_newuserdatauv(L, sizeof *owner, 0);
-  owner->request = NULL;
+/* Pushes a box that owns nothing. */
+static box *push_box(lua_State *L, lull_t *rt) {
+  if (rt->nboxes > 0) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.boxes);
+    lua_rawgeti(L, -1, rt->nboxes);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -3, rt->nboxes--);
+    lua_remove(L, -2);
+    return lua_touserdata(L, -1);
+  }
+  box *new_box = lua_newuserdatauv(L, sizeof *new_box, 0);
+  new_box->request = NULL;
   if (luaL_newmetatable(L, "lull request")) {
     lua_pushcfunction(L, box_gc);
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
+  return new_box;
+}
+
+/* Keeps the box at index, which owns nothing any more. */
+static void keep_box(lua_State *L, lull_t *rt, int index) {
+  if (rt->nboxes == MAX_BOXES) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.boxes);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, rt->nboxes + 1);
+  rt->nboxes++;
+  lua_pop(L, 1);
+}
+
+/* Gives a request of a size, zeroed, and pushes what owns it. drop frees it and what it brought. */
+void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull_request *)) {
+  lull__require_task(L, rt);
+  box *owner = push_box(L, rt);
   lull_request *request = calloc(1, size);
   if (request == NULL) {
     luaL_error(L, "not enough memory");
@@ -63,6 +89,14 @@ void *lull__request(lua_State *L, lull_t *rt) {
   return ((box *)lua_touserdata(L, -1))->request;
 }
 
+/* Frees a request that k has taken everything from, whose owner is at index. Without it that is done
+ * when the owner is collected. */
+void lull__free_request(lua_State *L, lull_t *rt, lull_request *request, int index) {
+  let_go(request);
+  request->drop(request);
+  keep_box(L, rt, index);
+}
+
 /* Called on the loop's thread, once, when the request has ended. */
 void lull__request_ended(lull_request *request) {
   request->in_flight = 0;
@@ -87,6 +121,13 @@ void lull__undo_request(lua_State *L, lull_t *rt, lull_task *task) {
   lull_request *request = task->subject;
   let_go(request);
   request->drop(request);
+}
+
+/* The runtime closes, and a thread still works on the request: it will drop it. */
+void lull__leave_request(lull_request *request) {
+  lull__list_remove(&request->node);
+  if (request->box != NULL) let_go(request);
+  request->rt = NULL;
 }
 
 /* The runtime closes: those that have not ended will find it gone. */

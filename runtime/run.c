@@ -293,7 +293,7 @@ static int exit_process(lua_State *L) {
   int code = lua_isboolean(L, 1) ? (lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE)
                                  : (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
   int unwinds = lua_toboolean(L, 2) && rt->current != NULL && !rt->closed && !rt->blocked;
-  if (!unwinds || !lua_isyieldable(L)) exit(code);
+  if (!unwinds || !lua_isyieldable(L)) lull__exit(rt, code);
   rt->exit_code = code & 0xff;
   return lull__suspend(L, rt, &exit_wait, NULL, exit_again, (lua_KContext)rt);
 }

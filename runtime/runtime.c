@@ -36,6 +36,7 @@ static int new_slot(lua_State *L) {
 static void make_refs(lua_State *L, lull_t *rt) {
   rt->refs.anchors = new_table_ref(L);
   rt->refs.pool = new_table_ref(L);
+  rt->refs.boxes = new_table_ref(L);
   rt->refs.rethrown = new_table_ref(L);
   rt->refs.unlooked = new_table_ref(L);
   rt->refs.errors = new_slot(L);
@@ -211,6 +212,7 @@ int lull_new(lull_t **out, const lull_options *options) {
   error = lull__loop_init(rt);
   if (error < 0) goto fail;
   rt->closed = 0;
+  rt->opened = 1;
   *out = rt;
   return 0;
 fail:
@@ -253,7 +255,7 @@ static int close_runtime(lull_t *rt) {
   rt->closed = 1;
   close_bindings(rt);
   lull__loop_close(rt);
-  int left = !lull__list_empty(&rt->requests);
+  int left = rt->stuck || !lull__list_empty(&rt->requests);
   lull__forget_requests(rt);
   if (!rt->owns_state) call_protected(L, rt, detach);
   free_tables(rt);

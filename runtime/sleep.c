@@ -113,6 +113,7 @@ static int blocking_sleep(lua_State *L) {
   struct timespec left = {(time_t)delay, (long)((delay - floor(delay)) * 1e9)};
   while (nanosleep(&left, &left) != 0 && rt->interrupts == 0)
     continue;
+  lull__interrupt_ending(L, rt);
   return 0;
 }
 

@@ -143,6 +143,19 @@ void lull__note_rethrown(lua_State *L, lull_t *rt, int value, int traceback) {
   lua_pop(L, 1);
 }
 
+/* Pushes who gets an error of a task to see. */
+static void push_awaiter(lua_State *L, lull_t *rt) {
+  if (rt->current == NULL) {
+    lua_pushliteral(L, "lull.run");
+    return;
+  }
+  lull__push_anchored(L, rt, rt->current->f.o.slot);
+  lull__push_task_name(L, rt->current, -1);
+  lua_pushfstring(L, "task '%s'", lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
 /* Prefixes the traceback on top with that of the task the error at index came from. */
 static void continue_traceback(lua_State *L, lull_t *rt, int error) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.rethrown);
@@ -152,10 +165,8 @@ static void continue_traceback(lua_State *L, lull_t *rt, int error) {
   lua_replace(L, -3);
   lua_pop(L, 1); /* own traceback, inner traceback */
   if (same && lua_isstring(L, -1)) {
-    lull__push_anchored(L, rt, rt->current->f.o.slot);
-    lull__push_task_name(L, rt->current, -1);
-    lua_replace(L, -2);
-    lua_pushfstring(L, "%s\n  awaited by task '%s'%s%s", lua_tostring(L, -2), lua_tostring(L, -1),
+    push_awaiter(L, rt);
+    lua_pushfstring(L, "%s\n  awaited by %s%s%s", lua_tostring(L, -2), lua_tostring(L, -1),
                     lua_rawlen(L, -3) ? ":" : "", lua_tostring(L, -3));
     lua_replace(L, -4);
     lua_pop(L, 1);
@@ -163,13 +174,19 @@ static void continue_traceback(lua_State *L, lull_t *rt, int error) {
   lua_pop(L, 1);
 }
 
+/* For message handlers: pushes the traceback of where the error at index is raised, which goes on
+ * from that of the task it came from. */
+void lull__push_whole_traceback(lua_State *L, lull_t *rt, int error) {
+  lull__push_traceback(L, L, 1);
+  continue_traceback(L, rt, error);
+}
+
 /* Runs where an error ends a task's body, its frames still there: keeps the traceback. */
 int lull__message_handler(lua_State *L) {
   lull_t *rt = lull__from_state(L);
   if (rt == NULL || rt->current == NULL || lull__is_cancelled(L, rt, 1)) return 1;
   lua_settop(L, 1);
-  lull__push_traceback(L, L, 1);
-  continue_traceback(L, rt, 1);
+  lull__push_whole_traceback(L, rt, 1);
   if (lull__is_error(L, rt, 1, LULL_BASE_ERROR)) {
     lua_pushvalue(L, 2);
     lua_setfield(L, 1, "traceback");
@@ -213,8 +230,7 @@ void lull__push_report(lua_State *L, lull_t *rt, int value, int traceback) {
 int lull__explain(lua_State *L) {
   lull_t *rt = lull__rt(L);
   lua_settop(L, 1);
-  lull__push_traceback(L, L, 1);
-  if (rt->current != NULL) continue_traceback(L, rt, 1);
+  lull__push_whole_traceback(L, rt, 1);
   lull__push_report(L, rt, 1, 2);
   return 1;
 }

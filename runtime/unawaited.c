@@ -140,7 +140,7 @@ void lull__unawaited_free(lull_t *rt) {
 /* The finalizer of the canary: a collection has ended; the next one needs a new canary. */
 static int canary_gc(lua_State *L) {
   lull_t *rt = lull__rt_or_closed(L);
-  if (rt->closed) return 0;
+  if (rt->closed && rt->opened) return 0;
   rt->unawaited.collected = 1;
   lua_newuserdatauv(L, 0, 0);
   lua_getmetatable(L, 1);

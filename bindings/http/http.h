@@ -59,7 +59,8 @@ typedef enum http_end {
   HTTP_BODY_TOO_LARGE,
   HTTP_HEAD_TOO_LARGE,
   HTTP_NO_MEMORY,
-  HTTP_CLOSED
+  HTTP_CLOSED,
+  HTTP_LOST
 } http_end;
 
 typedef struct http_transfer http_transfer;
@@ -85,6 +86,7 @@ struct http_transfer {
   int error_number;
   CURLcode result;
   http_end end;
+  uint8_t once;      /* the request may do harm if it is sent again */
   uint8_t streaming; /* the body is read piece by piece */
   uint8_t connected, head_done, done;
   uint8_t paused;                      /* enough of the body waits to be read */

@@ -82,7 +82,11 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
     return;
   }
   if (socket->ours && (events & UV_READABLE)) socket->kept = 1;
-  int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+  if (status < 0) { /* has stopped the handle; what is wrong shows in what libcurl does next */
+    socket->armed = 0;
+    events = UV_READABLE | UV_WRITABLE;
+  }
+  int flags = 0;
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
   curl_multi_socket_action(pool->multi, socket->fd, flags, &pool->running);
@@ -189,7 +193,6 @@ static void configure(CURL *easy, http_pool *pool) {
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
   curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)config->http2);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                    (long)(config->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);

@@ -45,7 +45,7 @@ static int new_pool(lua_State *L) {
   http_config config = {.connections = (long)luaL_checkinteger(L, 1),
                         .http2 = lua_toboolean(L, 2),
                         .verify = lua_toboolean(L, 3)};
-  http_pool **pool = lua_newuserdatauv(L, sizeof *pool, 0);
+  http_pool **pool = lua_newuserdatauv(L, sizeof(http_pool *), 0);
   *pool = NULL;
   luaL_setmetatable(L, POOL);
   int whole = copy_string(L, 4, &config.proxy) && copy_string(L, 5, &config.ca_file) &&
@@ -106,7 +106,7 @@ static int start(lua_State *L) {
       .password = luaL_optstring(L, 13, NULL),
   };
   if (request.body != NULL) request.size = (curl_off_t)lua_rawlen(L, 5);
-  http_transfer **handle = lua_newuserdatauv(L, sizeof *handle, BODY_VALUE);
+  http_transfer **handle = lua_newuserdatauv(L, sizeof(http_transfer *), BODY_VALUE);
   *handle = NULL;
   luaL_setmetatable(L, TRANSFER);
   lua_pushvalue(L, 1);
@@ -255,7 +255,7 @@ static int feed(lua_State *L) {
 }
 
 static const char *const ends[] = {"",          "total", "read", "body too large", "head too large",
-                                   "no memory", "closed"};
+                                   "no memory", "closed", "lost"};
 
 /* failure() -> nothing if all went well; otherwise how it ended, libcurl's code and text, the
  * system's error number, the answer of a proxy to CONNECT, and whether there was a connection. */

@@ -7,8 +7,8 @@
 
 #include "transfer.h"
 
-#define MOST_HEAD (256 * 1024)   /* bytes of header lines */
-#define MOST_UNREAD (256 * 1024) /* bytes of a streamed body; then the peer has to wait */
+#define MOST_HEAD 262144   /* bytes of header lines */
+#define MOST_UNREAD 262144 /* bytes of a streamed body; then the peer has to wait */
 
 /* ---- bytes ---- */
 
@@ -111,13 +111,19 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *data) {
 
 static void watch(http_transfer *transfer);
 
-/* There is a connection: from now on the peer must not be silent for too long. */
+/* There is a connection: from now on the peer must not be silent for too long. If it is the second
+ * one, then the first was used before and closed when it had the request: libcurl would send it
+ * again. */
 static int on_connected(void *data, char *ip, char *local_ip, int port, int local_port) {
   (void)ip;
   (void)local_ip;
   (void)port;
   (void)local_port;
   http_transfer *transfer = data;
+  if (transfer->connected && transfer->once) {
+    transfer->end = HTTP_LOST;
+    return CURL_PREREQFUNC_ABORT;
+  }
   transfer->connected = 1;
   hear(transfer);
   watch(transfer);
@@ -160,6 +166,20 @@ static void watch(http_transfer *transfer) {
 
 /* ---- beginning and end ---- */
 
+/* Whether the connection may turn out to be one for many requests at a time, and is worth waiting
+ * for. Without TLS that would be known only when the first response has come. */
+static int may_multiplex(const http_request *request) {
+  return strncmp(request->url, "https:", 6) == 0;
+}
+
+/* RFC 9110, section 9.2.2. */
+static int is_idempotent(const char *method) {
+  static const char *const names[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(method, names[i]) == 0) return 1;
+  return 0;
+}
+
 /* What every request sets, since the easy handle may have been used before. */
 static void prepare(http_transfer *transfer, const http_request *request) {
   CURL *easy = transfer->easy;
@@ -172,6 +192,7 @@ static void prepare(http_transfer *transfer, const http_request *request) {
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_URL, request->url);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)may_multiplex(request));
   curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
   curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, request->connect_ms);
@@ -205,6 +226,7 @@ int http_transfer_start(http_transfer *transfer, const http_request *request) {
   transfer->max_body = request->max_body;
   transfer->streaming = (uint8_t)request->streaming;
   transfer->sends = (uint8_t)request->streams;
+  transfer->once = (uint8_t)!is_idempotent(request->method);
   prepare(transfer, request);
   if (curl_multi_add_handle(pool->multi, transfer->easy) != CURLM_OK) {
     http_pool_recycle(pool, transfer->easy);

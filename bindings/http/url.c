@@ -33,13 +33,20 @@ static void push_part(lua_State *L, CURLU *url, CURLUPart part, unsigned flags) 
   curl_free(text);
 }
 
+/* Whether a reference only names a part of the page it is on (RFC 3986, section 4.4). libcurl would
+ * drop the page's own name and query. */
+static int is_same_document(const char *reference) {
+  return *reference == '\0' || *reference == '#';
+}
+
 /* url(text[, base]) -> url, scheme, host, port, user, password; or nil and what is wrong. The
  * url has neither a fragment nor user and password. */
 static int parse_url(lua_State *L) {
   const char *text = luaL_checkstring(L, 1), *base = luaL_optstring(L, 2, NULL);
   CURLU *url = fresh_url(L);
   CURLUcode code = base ? curl_url_set(url, CURLUPART_URL, base, FLAGS) : CURLUE_OK;
-  if (code == CURLUE_OK) code = curl_url_set(url, CURLUPART_URL, text, FLAGS);
+  if (code == CURLUE_OK && (base == NULL || !is_same_document(text)))
+    code = curl_url_set(url, CURLUPART_URL, text, FLAGS);
   if (code != CURLUE_OK) {
     lua_pushnil(L);
     lua_pushstring(L, curl_url_strerror(code));

@@ -8,7 +8,8 @@ function M.fail(index, name, message, level)
   error(("bad argument #%d to '%s' (%s)"):format(index, name, message), 3 + (level or 0))
 end
 
-local function type_name(value)
+--- What error messages call a value's type.
+function M.type_name(value)
   local meta = getmetatable(value)
   if type(meta) == "table" and type(rawget(meta, "__name")) == "string" then return meta.__name end
   if value == nil then return "nil" end
@@ -16,31 +17,32 @@ local function type_name(value)
 end
 
 --- The value must be of a Lua type, or (optional) nil.
-function M.type(index, name, value, expected, optional)
+function M.type(index, name, value, expected, optional, level)
   if type(value) == expected or optional and value == nil then return end
-  M.fail(index, name, ("%s expected, got %s"):format(expected, type_name(value)), 1)
+  local message = ("%s expected, got %s"):format(expected, M.type_name(value))
+  M.fail(index, name, message, 1 + (level or 0))
 end
 
 --- The value must be a number of seconds, or (optional) nil.
 function M.seconds(index, name, value, optional)
-  M.type(index, name, value, "number", optional)
+  M.type(index, name, value, "number", optional, 1)
   if value ~= value then M.fail(index, name, "a number of seconds expected, got nan", 1) end
 end
 
 --- The value must be something await takes.
 function M.awaitable(index, name, value)
   if value ~= nil and core.is_awaitable(value) then return end
-  M.fail(index, name, ("awaitable expected, got %s"):format(type_name(value)), 1)
+  M.fail(index, name, ("awaitable expected, got %s"):format(M.type_name(value)), 1)
 end
 
 --- The value must be a list of awaitables; gives its length.
 function M.awaitables(index, name, list)
-  M.type(index, name, list, "table")
+  M.type(index, name, list, "table", false, 1)
   local n = math.type(list.n) == "integer" and list.n or #list
   if math.type(n) ~= "integer" or n < 0 then M.fail(index, name, "not the length of a list", 1) end
   for i = 1, n do
     if list[i] == nil or not core.is_awaitable(list[i]) then
-      local got = type_name(list[i])
+      local got = M.type_name(list[i])
       M.fail(index, name, ("item %d: awaitable expected, got %s"):format(i, got), 1)
     end
   end
@@ -50,7 +52,7 @@ end
 --- The value must be nil or a table of options with these names only; gives a table.
 function M.options(index, name, options, known)
   if options == nil then return {} end
-  M.type(index, name, options, "table")
+  M.type(index, name, options, "table", false, 1)
   for key in next, options do
     if not known[key] then M.fail(index, name, ("unknown option '%s'"):format(tostring(key)), 1) end
   end

@@ -3,6 +3,8 @@ local check = require "lull.check"
 local errors = require "lull.http.errors"
 local misuse = require "lull.http.misuse"
 local sessions = require "lull.http.session"
+local _, core = ...
+local native = core.binding "http"
 
 local M = {}
 
@@ -32,7 +34,7 @@ end
 --- there is no connection, or the status is 429 or 503; 0 by default
 
 --- Makes a session: a pool of connections with cookies of its own, to be closed, best by <close>.
---- Options: `base_url`; `headers`; `connections`, 100 at the most at a time; `http2`, by ALPN, true;
+--- Options: `base_url`; `headers`; `connections`, 100 at most at a time; `http2`, by ALPN, true;
 --- `proxy`, a URL, false for none, nil for what the environment says; `verify`, true; `ca_file`,
 --- `cert_file`, `key_file`, in PEM; `cookies`, a table of those to begin with, false for none;
 --- `timeout`, `follow_redirects`, `max_redirects`, `max_body`, `auth`, `retries`: see
@@ -68,6 +70,26 @@ end
 
 for _, name in ipairs {"get", "post", "put", "patch", "delete", "head", "options"} do
   M[name] = one_shot(name)
+end
+
+--- Gives the URL that a reference stands for, such as a link on a page: "../d" on "http://a/b/c" is
+--- "http://a/d". Fragment, user and password are left out. Raises InvalidURL; argument errors.
+--- After RFC 3986, section 5, and urllib.parse.urljoin.
+---@param base string the URL of the page
+---@param reference string
+---@return string url
+function M.join(base, reference)
+  check.type(1, "join", base, "string")
+  check.type(2, "join", reference, "string")
+  local url, reason
+  if (base .. reference):find("%c") then
+    reason = "it holds a control character"
+  else
+    url, reason = native.url(reference, base)
+  end
+  if url then return url end
+  error(M.InvalidURL(("'%s' on '%s' leads nowhere: %s"):format(
+    (reference:gsub("%c", "?")), (base:gsub("%c", "?")), reason), {url = reference}), 0)
 end
 
 return M

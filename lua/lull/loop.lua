@@ -4,8 +4,6 @@ local _, core = ...
 
 local await = core.await
 local plain_pcall, plain_xpcall = pcall, xpcall
--- For lull's own modules: in debug mode the global ones note what they catch.
-core.pcall, core.xpcall = pcall, xpcall
 
 --- The loop that runs the tasks. After asyncio's event loop.
 ---@class lull.Loop
@@ -91,6 +89,15 @@ function Loop.close(_)
   if closed then return end
   if running and not in_main then error("a running loop cannot be closed", 2) end
   core.close_loop()
+end
+
+--- Looks up the addresses of a host: see net.getaddrinfo. After loop.getaddrinfo.
+---@param host string
+---@param port integer|string|nil
+---@param options {family: "inet"|"inet6"|nil, type: "stream"|"dgram"|nil}?
+---@return lull.Coroutine coroutine awaits to a list of lull.Address
+function Loop.getaddrinfo(_, host, port, options)
+  return require("lull.net").getaddrinfo(host, port, options)
 end
 
 function Loop:__tostring()

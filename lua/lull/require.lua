@@ -2,6 +2,10 @@
 -- the same time one loads it and the others wait. Otherwise as Lua's own.
 local _, core = ...
 
+-- For lull's own modules, whichever is loaded next: in debug mode the global ones note what they
+-- catch.
+core.pcall, core.xpcall = pcall, xpcall
+
 local package = package
 local loaded = package.loaded
 local loading = {} -- name -> {name=, task=, done=event}

@@ -73,6 +73,14 @@ describe("check", function()
     assert.is_false(ok)
     assert.matches("check_spec.lua:" .. line .. ": bad argument #2 to 'wait'", err)
     line = debug.getinfo(1, "l").currentline + 1
+    ok, err = pcall(function() lull.wait({ print }, 42) end)
+    assert.is_false(ok)
+    assert.matches("check_spec.lua:" .. line .. ": bad argument #2 to 'wait' %(table exp", err)
+    line = debug.getinfo(1, "l").currentline + 1
+    ok, err = pcall(function() lull.move_on_after("x", print) end)
+    assert.is_false(ok)
+    assert.matches("check_spec.lua:" .. line .. ": bad argument #1 to 'move_on_after'", err)
+    line = debug.getinfo(1, "l").currentline + 1
     ok, err = pcall(function() lull.sleep("x") end)
     assert.is_false(ok)
     assert.matches("check_spec.lua:" .. line .. ": bad argument #1 to '", err)

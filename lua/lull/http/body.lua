@@ -12,7 +12,7 @@ local Source = {}
 Source.__index = Source
 Source.__close = function(self) self:close() end
 
-function Source.close() end
+Source.close = function() end -- most have nothing to close
 
 local function new(fields) return setmetatable(fields, Source) end
 

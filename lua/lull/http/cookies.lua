@@ -49,9 +49,9 @@ local function parse(line, target, now)
   }
 end
 
-local function take_out(cookies, name, path)
+local function find(cookies, name, path)
   for i, cookie in ipairs(cookies) do
-    if cookie.name == name and cookie.path == path then return table.remove(cookies, i) end
+    if cookie.name == name and cookie.path == path then return i end
   end
 end
 
@@ -64,10 +64,13 @@ function Jar:set(line, target)
   if not cookie or cookie.secure and target.scheme ~= "https" then return end
   local cookies = self.by_host[key_of(target)] or {}
   self.by_host[key_of(target)] = cookies
-  take_out(cookies, cookie.name, cookie.path)
-  if cookie.expires and cookie.expires <= now then return end
-  if #cookies >= MOST then table.remove(cookies, 1) end
-  cookies[#cookies + 1] = cookie
+  local place = find(cookies, cookie.name, cookie.path)
+  if cookie.expires and cookie.expires <= now then
+    if place then table.remove(cookies, place) end
+    return
+  end
+  if not place and #cookies >= MOST then table.remove(cookies, 1) end
+  cookies[place or #cookies + 1] = cookie
 end
 
 --- Gives the Cookie header of a request, or nil.
@@ -76,14 +79,18 @@ function Jar:header(target)
   if not cookies and not self.given then return nil end
   local now, pairs_, sent = os.time(), {}, {}
   local matching = {}
-  for _, cookie in ipairs(cookies or {}) do
+  for i, cookie in ipairs(cookies or {}) do
+    cookie.place = i
     local current = not cookie.expires or cookie.expires > now
     if current and (not cookie.secure or target.scheme == "https")
         and path_matches(target.path, cookie.path) then
       matching[#matching + 1] = cookie
     end
   end
-  table.sort(matching, function(a, b) return #a.path > #b.path end) -- section 5.4
+  table.sort(matching, function(a, b) -- section 5.4
+    if #a.path ~= #b.path then return #a.path > #b.path end
+    return a.place < b.place
+  end)
   for _, cookie in ipairs(matching) do
     pairs_[#pairs_ + 1] = cookie.name .. "=" .. cookie.value
     sent[cookie.name] = true

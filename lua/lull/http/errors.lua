@@ -83,6 +83,10 @@ local OWN = {
     return new(M.ProtocolError, request, "response", "the header lines are larger than 256 KiB")
   end,
   ["no memory"] = function() return "not enough memory" end,
+  lost = function(request)
+    return new(M.ProtocolError, request, "response", "the connection was closed without an answer",
+      {lost = true})
+  end,
   closed = function(request)
     return new(M.HTTPError, request, "response", "the response or its session was closed")
   end,

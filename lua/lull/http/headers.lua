@@ -49,7 +49,8 @@ end
 ---@return string[]
 function methods:get_all(name)
   check.type(1, "get_all", name, "string")
-  return table.move(rawget(self, parse)[name:lower()] or {}, 1, math.maxinteger - 1, 1, {})
+  local values = rawget(self, parse)[name:lower()] or {}
+  return table.move(values, 1, #values, 1, {})
 end
 
 function Headers:__index(name)
@@ -76,6 +77,7 @@ end
 
 local TOKEN = "^[!#$%%&'*+%-.^_`|~%w]+$" -- RFC 9110, section 5.6.2
 
+--- Whether a text can be a method or a header's name.
 function M.is_token(text) return text:find(TOKEN) ~= nil end
 
 local function to_text(value)

@@ -107,9 +107,9 @@ local function query_of(params)
   return forms.encode(params, "%%20")
 end
 
-local makers = {}
+-- Checks what a body is made of; gives it as a string or a source, and its content type.
 
-function makers.body(value)
+local function of_body(value)
   if type(value) == "string" then return value end
   if not body.is_source(value) then
     fail("option 'body' must be a string, an iterator or an open file")
@@ -117,15 +117,15 @@ function makers.body(value)
   return nil, nil, value
 end
 
-function makers.json(value)
+local function of_json(value)
   return require("lull.json").encode(value), "application/json"
 end
 
-function makers.form(value)
+local function of_form(value)
   return forms.encode(value, "+"), "application/x-www-form-urlencoded"
 end
 
-function makers.multipart(value)
+local function of_multipart(value)
   local pieces, content_type = forms.multipart(value)
   for _, piece in ipairs(pieces) do
     if type(piece) ~= "string" then
@@ -137,6 +137,8 @@ function makers.multipart(value)
   end
   return table.concat(pieces), content_type
 end
+
+local makers = {body = of_body, json = of_json, form = of_form, multipart = of_multipart}
 
 -- The headers of a session's requests, with those of this one over them.
 local function merge(session, opts, content_type)

@@ -62,9 +62,9 @@ end
 -- The next piece of the body, or nil at its end.
 local function read(self)
   if self._failed then error(self._failed, 0) end
-  if not self._transfer then return nil end
-  local piece = self._transfer:read()
+  local piece = self._transfer and self._transfer:read()
   if piece then return piece end
+  if self._closed then error("the response is closed", 0) end -- perhaps meanwhile: not the end
   if self._transfer then raise_failure(self) end
   return nil
 end
@@ -189,21 +189,8 @@ end
 
 -- ---- saving ----
 
-local function write_to(self, file, progress)
-  local done, total = 0, tonumber(self.headers:get("content-length"))
-  if self.headers:get("content-encoding") then total = nil end
-  for piece in self:chunks() do
-    await(file:write(piece))
-    done = done + #piece
-    if progress then progress(done, total) end
-  end
-end
-
 local save = async(function(self, path, progress)
-  local fs = require "lull.fs"
-  local replacement <close> = await(fs.replace(path))
-  write_to(self, replacement, progress)
-  await(replacement:commit())
+  require("lull.http.saving").save(self, path, progress)
 end)
 
 --- Writes the body to a file. The path has the old file, or the whole new one, never a part. Raises

@@ -201,8 +201,9 @@ end
 -- How long to wait before the next try: what the server says (RFC 9110, section 10.2.3), or twice
 -- as long as the last time, less up to half of it, so that clients do not come all at once.
 local function pause_for(attempt, response)
-  local after = response and response.headers:get("retry-after")
-  local seconds = after and (tonumber(after) or (native.date(after) or 0) - os.time())
+  local after = response and response.headers:get("retry-after") or ""
+  local date = native.date(after)
+  local seconds = after:find("^%d+$") and tonumber(after) or date and date - os.time()
   if seconds then return math.max(seconds, 0) end
   local longest = math.min(FIRST_PAUSE * 2 ^ attempt, LONGEST_PAUSE)
   return longest * (0.5 + 0.5 * math.random())
