@@ -17,7 +17,7 @@ struct html_arena {
   size_t used, limit;
 };
 
-enum { GRAIN = 16, FIRST_CHUNK = 32 * 1024, LARGEST_CHUNK = 1024 * 1024 };
+enum { GRAIN = 16, CHUNK = 256 * 1024 };
 
 void html_arena_free(html_arena *arena) {
   void *data;
@@ -38,7 +38,26 @@ static int collect_arena(lua_State *L) {
   return 0;
 }
 
-html_arena *html_arena_new(lua_State *L, size_t limit) {
+static chunk *try_chunk(const html_arena *arena, size_t size) {
+  void *data;
+  lua_Alloc alloc = lua_getallocf(arena->L, &data);
+  return alloc(data, NULL, 0, size);
+}
+
+static void add_chunk(html_arena *arena, chunk *fresh, size_t size) {
+  if (fresh == NULL) {
+    luaL_error(arena->L, "not enough memory");
+    return;
+  }
+  fresh->size = size;
+  fresh->next = arena->chunks;
+  arena->chunks = fresh;
+  arena->used += size;
+  arena->free = (char *)fresh + GRAIN;
+  arena->end = (char *)fresh + size;
+}
+
+html_arena *html_arena_new(lua_State *L, size_t expected, size_t limit) {
   html_arena *arena = lua_newuserdatauv(L, sizeof *arena, 0);
   *arena = (html_arena){.L = L, .limit = limit};
   if (luaL_newmetatable(L, "lull html arena")) {
@@ -46,40 +65,23 @@ html_arena *html_arena_new(lua_State *L, size_t limit) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
-  return arena;
-}
-
-static chunk *get_chunk(html_arena *arena, size_t size) {
-  void *data;
-  lua_Alloc alloc = lua_getallocf(arena->L, &data);
-  if (size > arena->limit - arena->used)
-    luaL_error(arena->L, "the HTML document needs too much memory");
-  chunk *fresh = alloc(data, NULL, 0, size);
-  if (fresh == NULL) {
-    lua_gc(arena->L, LUA_GCCOLLECT);
-    fresh = alloc(data, NULL, 0, size);
+  chunk *first = try_chunk(arena, expected + GRAIN);
+  if (first == NULL) { /* now finalizers may run, later they must not */
+    lua_gc(L, LUA_GCCOLLECT);
+    first = try_chunk(arena, expected + GRAIN);
   }
-  if (fresh == NULL) luaL_error(arena->L, "not enough memory");
-  fresh->size = size;
-  fresh->next = arena->chunks;
-  arena->chunks = fresh;
-  arena->used += size;
-  return fresh;
-}
-
-/* Chunks grow with the document. */
-static void add_chunk(html_arena *arena, size_t needed) {
-  size_t size = arena->used < FIRST_CHUNK ? FIRST_CHUNK : arena->used;
-  if (size > LARGEST_CHUNK) size = LARGEST_CHUNK;
-  if (size < needed + GRAIN) size = needed + GRAIN;
-  chunk *fresh = get_chunk(arena, size);
-  arena->free = (char *)fresh + GRAIN;
-  arena->end = (char *)fresh + size;
+  add_chunk(arena, first, expected + GRAIN);
+  return arena;
 }
 
 void *html_alloc(html_arena *arena, size_t size) {
   size = (size + GRAIN - 1) / GRAIN * GRAIN;
-  if (size > (size_t)(arena->end - arena->free)) add_chunk(arena, size);
+  if (size > (size_t)(arena->end - arena->free)) {
+    size_t whole = size + GRAIN > CHUNK ? size + GRAIN : CHUNK;
+    if (whole > arena->limit - arena->used)
+      luaL_error(arena->L, "the HTML document needs too much memory");
+    add_chunk(arena, try_chunk(arena, whole), whole);
+  }
   void *block = arena->free;
   arena->free += size;
   return block;

@@ -10,7 +10,8 @@ enum { QUOTED = 100 }; /* more of a selector is not put into a message */
 static void add_printable(luaL_Buffer *buffer, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
-    luaL_addchar(buffer, (char)(c < ' ' || c == 0x7F ? '?' : c));
+    if (c < ' ' || c == 0x7F) c = '?';
+    luaL_addchar(buffer, (char)c);
   }
 }
 
@@ -35,7 +36,8 @@ void html_css_fail(const html_css *css, const char *at, const char *message) {
 }
 
 char html_css_peek(const html_css *css) {
-  return css->at < css->end ? *css->at : '\0';
+  if (css->at == css->end) return '\0';
+  return *css->at;
 }
 
 int html_css_accept(html_css *css, char c) {

@@ -14,9 +14,9 @@
 
 typedef struct html_arena html_arena;
 
-/* Pushes the arena, whose memory lives until html_arena_free, or until it is collected. It gives
- * at most `limit` bytes. */
-html_arena *html_arena_new(lua_State *L, size_t limit);
+/* Pushes the arena, whose memory lives until html_arena_free, or until it is collected. It begins
+ * with `expected` bytes, and gives at most `limit`. */
+html_arena *html_arena_new(lua_State *L, size_t expected, size_t limit);
 void html_arena_free(html_arena *arena);
 
 /* Never NULL: raises an error. */
@@ -41,7 +41,8 @@ static inline int html_is_space(char c) {
 }
 
 static inline char html_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+  if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
+  return c;
 }
 
 /* Whether two runs of bytes are the same but for the case of ASCII letters. */
@@ -67,6 +68,7 @@ typedef struct html_piece {
   html_string text;
   GumboTag context;
   GumboNamespaceEnum space;
+  const GumboOutput *output; /* what it is parsed to */
 } html_piece;
 
 typedef struct html_pieces {
@@ -76,7 +78,7 @@ typedef struct html_pieces {
 
 html_pieces html_split(html_arena *arena, html_string text);
 
-/* ---- the tree: tree.c, traits.c ---- */
+/* ---- the tree: tree.c, places.c, traits.c ---- */
 
 typedef enum html_type {
   HTML_DOCUMENT,
@@ -135,7 +137,10 @@ typedef struct html_tree {
 } html_tree;
 
 /* Makes a tree of what gumbo made of the pieces, and pushes it: one userdata with a user value. */
-html_tree *html_tree_new(lua_State *L, html_arena *arena, GumboOutput **outputs, size_t count);
+html_tree *html_tree_new(lua_State *L, html_arena *arena, const html_pieces *pieces);
+
+/* Fills in what can be told from types, names and parents: ends, places and the depth. */
+void html_tree_measure(lua_State *L, html_arena *arena, html_tree *tree);
 
 /* Gives NULL if there is none of that name. */
 const html_attribute *html_attribute_get(const html_tree *tree, uint32_t node, html_string name);

@@ -131,7 +131,7 @@ static int passes(const html_matcher *m, uint32_t node, const html_test *test) {
   case HTML_ASK_NOT:
     return !passes_list(m, node, test->list);
   case HTML_ASK_HAS:
-    return m->has[node - m->has_from] >> test->bit & 1;
+    return node >= m->has_from && (m->has[node - m->has_from] >> test->bit & 1) != 0;
   }
   return 0;
 }
@@ -218,8 +218,8 @@ void html_match_start(lua_State *L, html_matcher *m, const html_tree *tree, uint
   uint32_t end = tree->nodes[scope].end;
   *m = (html_matcher){.tree = tree, .selector = selector, .scope = scope, .next = scope + 1};
   if (selector->nhas > 0) {
-    m->has_from = selector->nbits > 0 ? 0 : scope; /* chains look at what is around the scope */
-    html_match_has(L, m, selector->nbits > 0 ? tree->size : end);
+    m->has_from = selector->has_around ? 0 : scope;
+    html_match_has(L, m, selector->has_around ? tree->size : end);
   }
   if (selector->nbits == 0) return;
   m->frames = lua_newuserdatauv(L, (tree->depth + 1) * sizeof(html_frame), 0);

@@ -8,30 +8,30 @@
 
 /* gumbo counts characters in an int, and fails at 10^9. What it makes takes some 15 times the
  * document's size; of documents that are made for it, far more. */
-enum { MAX_SIZE = 256 << 20, MEMORY_FACTOR = 256, MEMORY_LEAST = 64 << 20 };
+enum { MAX_SIZE = 256 << 20, USUAL_MEMORY = 16, MOST_MEMORY = 256, SPARE_MEMORY = 128 << 20 };
 
 /* ---- failures ---- */
 
 /* Where to go when an assertion fails; set only while gumbo runs on the thread. */
-static _Thread_local jmp_buf *on_failure;
+static _Thread_local jmp_buf on_failure;
 
 /* The module has a gumbo of its own, whose assertions end here and not in the C library. */
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 _Noreturn void __assert_fail(const char *, const char *, unsigned, const char *);
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned line,
                              const char *function) {
   (void)assertion;
   (void)file;
   (void)line;
   (void)function;
-  longjmp(*on_failure, 1);
+  longjmp(on_failure, 1);
 }
 
 /* Gives NULL when gumbo fails. What it has allocated is the arena's. */
-static GumboOutput *run_gumbo(const GumboOptions *options, html_string text) {
-  jmp_buf here;
-  on_failure = &here;
-  if (setjmp(here) != 0) return NULL;
+static const GumboOutput *run_gumbo(const GumboOptions *options, html_string text) {
+  if (setjmp(on_failure) != 0) return NULL;
   return gumbo_parse_with_options(options, text.data, text.size);
 }
 
@@ -60,7 +60,7 @@ static void release(void *arena, void *block) {
   (void)block;
 }
 
-static GumboOutput *parse_piece(lua_State *L, html_arena *arena, const html_piece *piece) {
+static void parse_piece(lua_State *L, html_arena *arena, html_piece *piece) {
   GumboOptions options = kGumboDefaultOptions;
   options.allocator = allocate;
   options.deallocator = release;
@@ -68,22 +68,22 @@ static GumboOutput *parse_piece(lua_State *L, html_arena *arena, const html_piec
   options.max_errors = 0;
   options.fragment_context = piece->context;
   options.fragment_namespace = piece->space;
-  GumboOutput *output = run_gumbo(&options, piece->text);
-  if (output != NULL) return output;
+  piece->output = run_gumbo(&options, piece->text);
+  if (piece->output != NULL) return;
   options.fragment_namespace = GUMBO_NAMESPACE_HTML;
-  output = run_gumbo(&options, without_foreign(arena, piece->text));
-  if (output == NULL) luaL_error(L, "this HTML document cannot be parsed");
-  return output;
+  piece->output = run_gumbo(&options, without_foreign(arena, piece->text));
+  if (piece->output == NULL) luaL_error(L, "this HTML document cannot be parsed");
 }
 
 html_tree *html_parse(lua_State *L, html_string bytes) {
   if (bytes.size > MAX_SIZE) luaL_error(L, "the HTML document is larger than 256 MiB");
-  html_arena *arena = html_arena_new(L, MEMORY_LEAST + MEMORY_FACTOR * bytes.size);
+  html_arena *arena =
+      html_arena_new(L, 8192 + USUAL_MEMORY * bytes.size, SPARE_MEMORY + MOST_MEMORY * bytes.size);
   html_pieces pieces = html_split(arena, html_utf8(arena, bytes));
-  GumboOutput **outputs = html_alloc(arena, pieces.count * sizeof *outputs);
   for (size_t i = 0; i < pieces.count; i++)
-    outputs[i] = parse_piece(L, arena, &pieces.list[i]);
-  html_tree *tree = html_tree_new(L, arena, outputs, pieces.count);
+    parse_piece(L, arena, &pieces.list[i]);
+  html_tree *tree = html_tree_new(L, arena, &pieces);
+  html_tree_measure(L, arena, tree);
   html_arena_free(arena);
   lua_remove(L, -2);
   return tree;

@@ -202,6 +202,7 @@ static uint16_t read_chain(reader *r, int is_relative) {
   char combinator = ' ';
   if (is_relative && is_at(r, ">+~")) combinator = read_combinator(r);
   for (;;) {
+    uint8_t nhas = r->out->nhas;
     compound = read_compound(r);
     html_compound *c = &r->out->compounds[compound];
     c->combinator = (uint8_t)combinator;
@@ -215,6 +216,7 @@ static uint16_t read_chain(reader *r, int is_relative) {
     combinator = read_combinator(r);
     if (combinator == 0) break;
     if (r->in_inner) html_css_fail(&r->css, at, "no combinator can be here, inside of :has()");
+    if (r->out->nhas > nhas) r->out->has_around = 1;
     left = compound;
   }
   if (is_relative || left != HTML_NONE) give_bits(r, compound);

@@ -51,6 +51,7 @@ typedef struct html_selector {
   uint8_t nhas_bits;  /* of compounds in :has() */
   uint8_t nhas;       /* :has() itself */
   uint8_t by_sibling; /* + or ~ is used outside of :has() */
+  uint8_t has_around; /* :has() may be asked of elements around the scope */
   html_compound *compounds;
   html_test *tests;
 } html_selector;

@@ -1,14 +1,15 @@
 /* Cuts a document that nests deeply into pieces, to be parsed one by one. For many a tag gumbo
  * looks through all elements that are open: 100,000 nested ones would take it half a minute.
- * Browsers flatten what is nested more than 512 deep; here nothing is lost, but formatting and
+ * Browsers flatten what is nested more than 512 deep; here it stays nested, but formatting and
  * paragraphs that are left open do not reach over a cut.
  *
  * How deep a tag is comes from a simple reading: it knows what ends paragraphs, items and cells,
- * but not where the tree builder moves what is misplaced. If it is wrong it only costs time. */
+ * but not where the tree builder moves what is misplaced. So a document that is nonsense that far
+ * down may be cut at a place that makes it other nonsense, or not be cut and take its time. */
 #include <stdio.h>
 #include <string.h>
 
-#include "html.h"
+#include "scan.h"
 
 #ifndef HTML_PIECE_DEPTH
 #define HTML_PIECE_DEPTH 512
@@ -36,7 +37,7 @@ typedef struct level {
 
 typedef struct splitter {
   html_arena *arena;
-  const char *p, *end;
+  html_scan scan;
   const char *copied; /* what is before it is in the pieces */
   html_pieces pieces;
   builder *builders; /* as many as pieces */
@@ -45,7 +46,7 @@ typedef struct splitter {
   size_t nlevels, levels_capacity;
   entry *open;
   size_t nopen, open_capacity;
-  unsigned root_attributes; /* of all html and body tags */
+  unsigned root_attributes; /* how many html and body may still have */
 } splitter;
 
 /* ---- pieces ---- */
@@ -78,7 +79,7 @@ static void new_piece(splitter *s, GumboTag context, GumboNamespaceEnum space) {
     s->levels = html_grow(s->arena, s->levels, &s->levels_capacity, sizeof *s->levels);
   s->levels[s->nlevels++] = (level){s->pieces.count, s->nopen};
   s->builders[s->pieces.count] = (builder){NULL, 0, 0};
-  s->pieces.list[s->pieces.count++] = (html_piece){{NULL, 0}, context, space};
+  s->pieces.list[s->pieces.count++] = (html_piece){{NULL, 0}, context, space, NULL};
 }
 
 /* From here on the document goes into a piece of its own. */
@@ -106,7 +107,7 @@ static void finish(splitter *s, html_string text) {
     s->pieces.list[0].text = text;
     return;
   }
-  copy_up_to(s, s->end);
+  copy_up_to(s, s->scan.end);
   for (size_t i = 0; i < s->pieces.count; i++)
     s->pieces.list[i].text = (html_string){s->builders[i].data, s->builders[i].size};
 }
@@ -170,159 +171,71 @@ static void open_element(splitter *s, uint32_t name, uint16_t traits, const char
 
 /* ---- tags ---- */
 
-static uint32_t name_of(const char *name, size_t size) {
-  GumboTag tag = gumbo_tagn_enum(name, (unsigned)size);
+static uint32_t number_of(html_string name) {
+  GumboTag tag = gumbo_tagn_enum(name.data, (unsigned)name.size);
   if (tag != GUMBO_TAG_UNKNOWN) return tag;
   uint32_t hash = 2166136261;
-  for (size_t i = 0; i < size; i++)
-    hash = (hash ^ (unsigned char)html_lower(name[i])) * 16777619;
+  for (size_t i = 0; i < name.size; i++)
+    hash = (hash ^ (unsigned char)html_lower(name.data[i])) * 16777619;
   return hash | 0x80000000;
 }
 
-static void skip_spaces(splitter *s) {
-  while (s->p < s->end && (html_is_space(*s->p) || *s->p == '/'))
-    s->p++;
+/* gumbo adds up the attributes of all html tags, and of all body tags. */
+static void skip_attributes(splitter *s, int is_root) {
+  unsigned left = MAX_ATTRIBUTES;
+  const char *excess = html_scan_attributes(&s->scan, is_root ? &s->root_attributes : &left);
+  if (excess == NULL) return;
+  copy_up_to(s, excess);
+  s->copied = s->scan.at - (s->scan.at[-1] == '>');
 }
 
-static void skip_value(splitter *s) {
-  const char *p = s->p;
-  if (p < s->end && (*p == '"' || *p == '\'')) {
-    p = memchr(p + 1, *p, (size_t)(s->end - p - 1));
-    s->p = p ? p + 1 : s->end;
-    return;
-  }
-  while (s->p < s->end && !html_is_space(*s->p) && *s->p != '>')
-    s->p++;
+static void read_end_tag(splitter *s, const html_tag *tag) {
+  uint32_t name = number_of(tag->name);
+  skip_attributes(s, 0);
+  size_t n = find_open(s, name, 0, is_table_part(name) ? HTML_TABLE : HTML_SCOPE);
+  if (n > 0 && n < s->nopen) close_down_to(s, n, tag->from);
 }
 
-static void skip_attribute(splitter *s) {
-  s->p++; /* even if it is '=' */
-  while (s->p < s->end && !html_is_space(*s->p) && !strchr("/>=", *s->p))
-    s->p++;
-  const char *name_end = s->p;
-  while (s->p < s->end && html_is_space(*s->p))
-    s->p++;
-  if (s->p == s->end || *s->p != '=') {
-    s->p = name_end;
-    return;
-  }
-  s->p++;
-  while (s->p < s->end && html_is_space(*s->p))
-    s->p++;
-  skip_value(s);
+static void read_foreign_tag(splitter *s, const html_tag *tag) {
+  skip_attributes(s, 0);
+  int is_empty = s->scan.at[-1] == '>' && s->scan.at[-2] == '/';
+  if (!is_empty) open_element(s, number_of(tag->name), 0, tag->from);
 }
 
-/* Skips the rest of a tag; drops attributes of which there are too many. */
-static void skip_attributes(splitter *s, unsigned *count) {
-  for (skip_spaces(s); s->p < s->end && *s->p != '>'; skip_spaces(s)) {
-    const char *from = s->p;
-    skip_attribute(s);
-    if (++*count <= MAX_ATTRIBUTES) continue;
-    copy_up_to(s, from);
-    s->copied = s->p;
-  }
-  if (s->p < s->end) s->p++;
-}
-
-/* Goes to the end tag of an element that holds nothing but text. */
-static void skip_text(splitter *s, const char *name, size_t size) {
-  for (; (s->p = memchr(s->p, '<', (size_t)(s->end - s->p))) != NULL; s->p++) {
-    if ((size_t)(s->end - s->p) < size + 3 || s->p[1] != '/') continue;
-    char after = s->p[size + 2];
-    if ((html_is_space(after) || after == '/' || after == '>') &&
-        html_equal_fold(s->p + 2, name, size))
-      return;
-  }
-  s->p = s->end;
-}
-
-static void read_start_tag(splitter *s, const char *at, const char *text, size_t size) {
-  uint32_t name = name_of(text, size);
+static void read_start_tag(splitter *s, const html_tag *tag) {
+  uint32_t name = number_of(tag->name);
   uint16_t traits = name < GUMBO_TAG_LAST ? html_traits[name] : 0;
   int is_root = name == GUMBO_TAG_HTML || name == GUMBO_TAG_BODY;
-  unsigned count = 0;
-  skip_attributes(s, is_root ? &s->root_attributes : &count);
+  skip_attributes(s, is_root);
   if (is_root || name == GUMBO_TAG_HEAD) return;
-  if (s->open[s->nopen - 1].space != GUMBO_NAMESPACE_HTML) {
-    if (s->p[-1] != '>' || s->p[-2] != '/') open_element(s, name, traits, at);
-    return;
-  }
-  imply_ends(s, name, traits, at);
+  imply_ends(s, name, traits, tag->from);
   if (name == GUMBO_TAG_PLAINTEXT)
-    s->p = s->end;
+    s->scan.at = s->scan.end;
   else if (traits & HTML_PLAIN)
-    skip_text(s, text, size);
+    html_scan_text(&s->scan, tag->name);
   else if (!(traits & HTML_VOID))
-    open_element(s, name, traits, at);
-}
-
-static void read_end_tag(splitter *s, const char *at, const char *text, size_t size) {
-  uint32_t name = name_of(text, size);
-  unsigned count = 0;
-  skip_attributes(s, &count);
-  size_t n = find_open(s, name, 0, is_table_part(name) ? HTML_TABLE : HTML_SCOPE);
-  if (n > 0 && n < s->nopen) close_down_to(s, n, at);
-}
-
-/* ---- what is no tag ---- */
-
-static void skip_past(splitter *s, const char *ending) {
-  size_t size = strlen(ending);
-  const char *found = memmem(s->p, (size_t)(s->end - s->p), ending, size);
-  s->p = found ? found + size : s->end;
-}
-
-static int follows(const splitter *s, const char *text) {
-  size_t size = strlen(text);
-  return (size_t)(s->end - s->p) >= size && memcmp(s->p, text, size) == 0;
-}
-
-/* Skips a comment, a doctype, CDATA, or what is read as a comment. */
-static void skip_declaration(splitter *s) {
-  if (follows(s, "<!-->") || follows(s, "<!--->")) {
-    skip_past(s, ">");
-  } else if (follows(s, "<!--")) {
-    s->p += 4;
-    skip_past(s, "-->");
-  } else if (follows(s, "<![CDATA[") && s->open[s->nopen - 1].space != GUMBO_NAMESPACE_HTML) {
-    skip_past(s, "]]>");
-  } else {
-    skip_past(s, ">");
-  }
-}
-
-static int is_letter(const splitter *s, const char *p) {
-  return p < s->end && html_lower(*p) >= 'a' && html_lower(*p) <= 'z';
-}
-
-/* Reads what begins with a '<'. */
-static void read_markup(splitter *s) {
-  const char *at = s->p, *name = at + 1;
-  int is_end = name < s->end && *name == '/';
-  name += is_end;
-  if (!is_letter(s, name)) {
-    if (is_end || (name < s->end && (*name == '!' || *name == '?')))
-      skip_declaration(s);
-    else
-      s->p++;
-    return;
-  }
-  for (s->p = name; s->p < s->end && !html_is_space(*s->p) && *s->p != '/' && *s->p != '>';)
-    s->p++;
-  size_t size = (size_t)(s->p - name);
-  if (is_end)
-    read_end_tag(s, at, name, size);
-  else
-    read_start_tag(s, at, name, size);
+    open_element(s, name, traits, tag->from);
 }
 
 html_pieces html_split(html_arena *arena, html_string text) {
-  splitter s = {.arena = arena, .p = text.data, .end = text.data + text.size, .copied = text.data};
+  splitter s = {.arena = arena,
+                .scan = {text.data, text.data + text.size},
+                .copied = text.data,
+                .root_attributes = MAX_ATTRIBUTES};
   s.open = html_grow(arena, NULL, &s.open_capacity, sizeof *s.open);
   s.open[s.nopen++] = (entry){GUMBO_TAG_BODY, 0, GUMBO_NAMESPACE_HTML};
   new_piece(&s, GUMBO_TAG_LAST, GUMBO_NAMESPACE_HTML);
-  while ((s.p = memchr(s.p, '<', (size_t)(s.end - s.p))) != NULL)
-    read_markup(&s);
+  html_tag tag;
+  for (;;) {
+    int is_foreign = s.open[s.nopen - 1].space != GUMBO_NAMESPACE_HTML;
+    if (!html_scan_tag(&s.scan, &tag, is_foreign)) break;
+    if (tag.is_end)
+      read_end_tag(&s, &tag);
+    else if (is_foreign)
+      read_foreign_tag(&s, &tag);
+    else
+      read_start_tag(&s, &tag);
+  }
   finish(&s, text);
   return s.pieces;
 }

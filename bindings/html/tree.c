@@ -1,5 +1,6 @@
 /* Makes the tree: lists gumbo's nodes in document order, with the pieces of a document that was
- * cut put in where they were taken out, and copies them into one block. */
+ * cut put in where they were taken out, and copies them into one block. What follows from the
+ * order of the nodes is places.c's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +18,8 @@ typedef struct list {
 } list;
 
 typedef struct maker {
-  lua_State *L;
   html_arena *arena;
-  GumboOutput **outputs;
-  size_t noutputs;
+  const html_pieces *pieces;
   list nodes;   /* in document order */
   list waiting; /* to be listed; the next one last */
   size_t nattributes, nbytes;
@@ -50,8 +49,8 @@ static int is_mark(const GumboNode *node) {
 
 static void add_piece(maker *m, const GumboNode *mark, uint32_t parent) {
   size_t piece = strtoul(mark->v.text.original_text.data + 3, NULL, 10);
-  if (piece == 0 || piece >= m->noutputs || m->outputs[piece]->root == NULL) return;
-  add_children(m, &m->outputs[piece]->root->v.element.children, parent);
+  const GumboNode *root = m->pieces->list[piece].output->root;
+  add_children(m, &root->v.element.children, parent);
 }
 
 static int is_element(const GumboNode *node) {
@@ -87,7 +86,7 @@ static void list_node(maker *m, item next) {
 }
 
 static void list_nodes(maker *m) {
-  const GumboNode *document = m->outputs[0]->document;
+  const GumboNode *document = m->pieces->list[0].output->document;
   add(m, &m->nodes, document, 0);
   if (document->v.document.has_doctype) add(m, &m->nodes, NULL, 0);
   m->nbytes += strlen(document->v.document.name);
@@ -197,7 +196,7 @@ static void copy_element(maker *m, html_node *node, const GumboElement *element)
 static void copy_node(maker *m, html_node *node, const GumboNode *source) {
   if (source == NULL) {
     node->type = HTML_DOCTYPE;
-    node->text = copy_all(m, m->outputs[0]->document->v.document.name);
+    node->text = copy_all(m, m->pieces->list[0].output->document->v.document.name);
   } else if (is_element(source)) {
     copy_element(m, node, &source->v.element);
   } else if (source->type != GUMBO_NODE_DOCUMENT) {
@@ -206,92 +205,10 @@ static void copy_node(maker *m, html_node *node, const GumboNode *source) {
   }
 }
 
-/* ---- places ---- */
-
-/* Sets how far each node's descendants go, and how deep the tree is. */
-static void measure(maker *m) {
-  html_tree *tree = m->tree;
-  uint32_t *depths = html_alloc(m->arena, tree->size * sizeof *depths);
-  depths[0] = tree->depth = 1;
-  for (uint32_t i = 1; i < tree->size; i++) {
-    tree->nodes[i].end = i + 1;
-    depths[i] = depths[tree->nodes[i].parent] + 1;
-    if (depths[i] > tree->depth) tree->depth = depths[i];
-  }
-  tree->nodes[0].end = tree->size;
-  for (uint32_t i = tree->size - 1; i > 0; i--) {
-    html_node *parent = &tree->nodes[tree->nodes[i].parent];
-    if (parent->end < tree->nodes[i].end) parent->end = tree->nodes[i].end;
-  }
-}
-
-/* Numbers for the types of elements: gumbo's tag, or a number of its own for each other name,
- * which the table at that index of the stack knows. */
-static uint32_t type_of(maker *m, const GumboElement *element, html_string name, int names) {
-  if (element->tag != GUMBO_TAG_UNKNOWN) return element->tag;
-  lua_pushlstring(m->L, name.data, name.size);
-  lua_pushvalue(m->L, -1);
-  if (lua_rawget(m->L, names) == LUA_TNIL) {
-    lua_Integer count = luaL_len(m->L, names) + 1;
-    lua_pushvalue(m->L, -2);
-    lua_rawseti(m->L, names, count);
-    lua_pushvalue(m->L, -2);
-    lua_pushinteger(m->L, GUMBO_TAG_LAST + count - 1);
-    lua_rawset(m->L, names);
-    lua_pop(m->L, 2);
-    return (uint32_t)(GUMBO_TAG_LAST + count - 1);
-  }
-  lua_Integer type = lua_tointeger(m->L, -1);
-  lua_pop(m->L, 2);
-  return (uint32_t)type;
-}
-
-typedef struct tally {
-  uint32_t before, after;
-} tally;
-
-/* Sets the places of a node's children; until now each has its type in place of the last. All
- * tallies are zero before and after. */
-static void number_children(html_tree *tree, uint32_t parent, tally *types) {
-  uint32_t last = 0, count = 0;
-  for (uint32_t i = html_first_element(tree, parent); i; i = html_next_element(tree, i)) {
-    html_node *node = &tree->nodes[i];
-    node->previous = last;
-    node->place[HTML_FROM_FIRST] = ++count;
-    node->place[HTML_OF_TYPE] = ++types[node->place[HTML_OF_TYPE_FROM_LAST]].before;
-    last = i;
-  }
-  for (uint32_t i = last; i; i = tree->nodes[i].previous) {
-    html_node *node = &tree->nodes[i];
-    tally *type = &types[node->place[HTML_OF_TYPE_FROM_LAST]];
-    node->place[HTML_FROM_LAST] = count - node->place[HTML_FROM_FIRST] + 1;
-    node->place[HTML_OF_TYPE_FROM_LAST] = ++type->after;
-    if (--type->before == 0) type->after = 0;
-  }
-}
-
-static void number_elements(maker *m) {
-  html_tree *tree = m->tree;
-  lua_newtable(m->L);
-  int names = lua_gettop(m->L);
-  for (uint32_t i = 0; i < tree->size; i++) {
-    html_node *node = &tree->nodes[i];
-    if (node->type == HTML_ELEMENT)
-      node->place[HTML_OF_TYPE_FROM_LAST] =
-          type_of(m, &m->nodes.items[i].node->v.element, node->text, names);
-  }
-  size_t ntypes = GUMBO_TAG_LAST + (size_t)luaL_len(m->L, names);
-  lua_pop(m->L, 1);
-  tally *types = html_alloc(m->arena, ntypes * sizeof *types);
-  memset(types, 0, ntypes * sizeof *types);
-  for (uint32_t i = 0; i < tree->size; i++)
-    if (tree->nodes[i].end > i + 1) number_children(tree, i, types);
-}
-
 /* ---- the whole ---- */
 
-html_tree *html_tree_new(lua_State *L, html_arena *arena, GumboOutput **outputs, size_t count) {
-  maker m = {.L = L, .arena = arena, .outputs = outputs, .noutputs = count};
+html_tree *html_tree_new(lua_State *L, html_arena *arena, const html_pieces *pieces) {
+  maker m = {.arena = arena, .pieces = pieces};
   list_nodes(&m);
   size_t nodes = sizeof(html_tree) + m.nodes.count * sizeof(html_node);
   size_t attributes = m.nattributes * sizeof(html_attribute);
@@ -304,30 +221,5 @@ html_tree *html_tree_new(lua_State *L, html_arena *arena, GumboOutput **outputs,
     m.tree->nodes[i].parent = m.nodes.items[i].parent;
     copy_node(&m, &m.tree->nodes[i], m.nodes.items[i].node);
   }
-  measure(&m);
-  number_elements(&m);
   return m.tree;
-}
-
-const html_attribute *html_attribute_get(const html_tree *tree, uint32_t node, html_string name) {
-  const html_attribute *attribute = tree->attributes + tree->nodes[node].attributes;
-  for (uint32_t i = tree->nodes[node].nattributes; i > 0; i--, attribute++)
-    if (html_same_name(attribute->name, name)) return attribute;
-  return NULL;
-}
-
-/* Gives the first element from `node` on, all of whose siblings before `end` follow. */
-static uint32_t find_element(const html_tree *tree, uint32_t node, uint32_t end) {
-  while (node < end && tree->nodes[node].type != HTML_ELEMENT)
-    node = tree->nodes[node].end;
-  return node < end ? node : 0;
-}
-
-uint32_t html_next_element(const html_tree *tree, uint32_t node) {
-  if (node == 0) return 0;
-  return find_element(tree, tree->nodes[node].end, tree->nodes[tree->nodes[node].parent].end);
-}
-
-uint32_t html_first_element(const html_tree *tree, uint32_t node) {
-  return find_element(tree, node + 1, tree->nodes[node].end);
 }

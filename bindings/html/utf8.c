@@ -4,7 +4,7 @@
 
 #include "html.h"
 
-#define REPLACEMENT "\xEF\xBF\xBD"
+static const unsigned char replacement[3] = {0xEF, 0xBF, 0xBD};
 
 /* What may follow a first byte: how many bytes, and the range of the next one. */
 typedef struct lead {
@@ -66,8 +66,8 @@ static html_string replace(html_arena *arena, const char *p, const char *end) {
     out += invalid - p;
     p = invalid;
     if (p == end) break;
-    memcpy(out, REPLACEMENT, 3);
-    out += 3;
+    memcpy(out, replacement, sizeof replacement);
+    out += sizeof replacement;
     p -= length;
   }
   result.size = (size_t)(out - result.data);

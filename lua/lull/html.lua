@@ -13,12 +13,13 @@ local M = {}
 --- The input is UTF-8. A byte order mark is dropped, and bytes that are not UTF-8 (as well as
 --- control characters, and zeros outside of ordinary text) become U+FFFD: convert other encodings
 --- first. Character references are decoded in text and in attributes. Scripts do not run, so
---- noscript elements hold elements. A tag keeps its first 1000 attributes.
+--- noscript elements hold elements. A tag keeps its first 1000 attributes; formatting and
+--- paragraphs that are left open end where nesting is a multiple of 512 deep.
 ---
 --- Raises an argument error if the document is no string, and an error if it is larger than
 --- 256 MiB, or if it is made to need many times the memory that its size would suggest.
 ---@param s string
----@return lull.Node document
+---@return lull.HtmlNode document
 function M.parse(s)
   check.type(1, "parse", s, "string")
   return binding.parse(s)
