@@ -34,11 +34,13 @@ local function stop(message, code)
   os.exit(code or 1, true)
 end
 
-local function find_row(word)
+-- Adds the row of a name, or those of a number.
+local function add_rows(list, word)
+  local n = #list
   for _, row in ipairs(rows) do
-    if row.name == word or tostring(row.number) == word then return row end
+    if row.name == word or tostring(row.number) == word then list[#list + 1] = row end
   end
-  stop(("no row %q; --list shows them"):format(word), 2)
+  if #list == n then stop(("no row %q; --list shows them"):format(word), 2) end
 end
 
 local function peer_names()
@@ -101,7 +103,7 @@ local function parse_arguments(words)
     elseif word:find("^%-") then
       stop(("unknown option %s\n%s"):format(words[i], USAGE), 2)
     else
-      table.insert(options.rows, find_row(word))
+      add_rows(options.rows, word)
     end
     i = i + 1
   end

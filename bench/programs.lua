@@ -3,7 +3,8 @@
 local shell = require("shell")
 
 -- Debian's packages of the peers; nodejs is only asked for where there is no node.
-local PACKAGES = "lua5.4 python3 python3-uvloop golang-go lua-cqueues lua-luv"
+local PACKAGES = "lua5.4 python3 python3-aiofiles python3-uvloop golang-go lua-cqueues lua-luv"
+  .. " gcc libuv1-dev"
 
 local M = {}
 
@@ -43,6 +44,8 @@ function M.list(bench, build, host)
   local quote = shell.quote
   local py = python()
   local go_source, go_binary = bench .. "/peers/go/main.go", build .. "/peer-go"
+  local threads_source, threads_binary = bench .. "/limit/threads.c", build .. "/limit-threads"
+  local files_source, files_binary = bench .. "/limit/files.c", build .. "/limit-files"
   local node_command = "node " .. quote(bench .. "/peers/node.mjs")
   local python_command = py .. " " .. quote(bench .. "/peers/python.py")
   local asyncio_startup = "import asyncio; asyncio.run(asyncio.sleep(0))"
@@ -50,7 +53,7 @@ function M.list(bench, build, host)
   return {
     {
       name = "lull",
-      workloads = set("spawn switch sleepers queue chain waitfor park startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park files thread fib startup"),
       installed = function() return shell.succeeds("command -v " .. quote(host)) end,
       command = quote(host) .. " " .. quote(bench .. "/lull/workloads.lua"),
       startup = quote(host) .. " " .. quote(bench .. "/lull/empty.lua"),
@@ -65,18 +68,63 @@ function M.list(bench, build, host)
       version = "lua5.4 -v",
     },
     {
+      name = "limit",
+      workloads = set("files"),
+      installed = function() return shell.succeeds("pkg-config libuv") end,
+      prepare = function()
+        local build_command = ("%s -std=gnu11 -O2 -o %s %s $(pkg-config --cflags --libs libuv)")
+          :format(os.getenv("CC") or "cc", quote(files_binary), quote(files_source))
+        return shell.build(files_binary, files_source, build_command)
+      end,
+      command = quote(files_binary),
+    },
+    {
+      name = "limit",
+      workloads = set("thread"),
+      installed = function() return shell.succeeds("pkg-config libuv") end,
+      prepare = function()
+        local build_command = ("%s -std=gnu11 -O2 -o %s %s $(pkg-config --cflags --libs libuv)")
+          :format(os.getenv("CC") or "cc", quote(threads_binary), quote(threads_source))
+        return shell.build(threads_binary, threads_source, build_command)
+      end,
+      command = quote(threads_binary),
+    },
+    {
+      name = "lull, one thread",
+      workloads = set("fib"),
+      installed = function() return shell.succeeds("command -v " .. quote(host)) end,
+      command = quote(host) .. " " .. quote(bench .. "/lull/workloads.lua"),
+      variant = "serial",
+    },
+    {
       name = "asyncio",
       peer = "asyncio",
-      workloads = set("spawn switch sleepers queue chain waitfor park startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park files thread startup"),
       installed = function() return shell.succeeds(py .. " -c 'import asyncio'") end,
       command = python_command,
       startup = py .. " -c " .. quote(asyncio_startup),
       version = py .. " -V",
     },
     {
+      name = "asyncio, aiofiles",
+      peer = "asyncio",
+      workloads = set("files"),
+      installed = function() return shell.succeeds(py .. " -c 'import aiofiles'") end,
+      command = python_command,
+      variant = "aiofiles",
+    },
+    {
+      name = "asyncio, processes",
+      peer = "asyncio",
+      workloads = set("thread fib"),
+      installed = function() return shell.succeeds(py .. " -c 'import asyncio'") end,
+      command = python_command,
+      variant = "processes",
+    },
+    {
       name = "uvloop",
       peer = "uvloop",
-      workloads = set("spawn switch sleepers queue chain waitfor park startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park files thread startup"),
       installed = function() return shell.succeeds(py .. " -c 'import uvloop'") end,
       command = python_command,
       variant = "uvloop",
@@ -86,7 +134,7 @@ function M.list(bench, build, host)
     {
       name = "node",
       peer = "node",
-      workloads = set("spawn switch sleepers queue chain waitfor park startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park files startup"),
       installed = has_command("node"),
       command = node_command,
       startup = "node -e ''",
@@ -111,7 +159,7 @@ function M.list(bench, build, host)
     {
       name = "go",
       peer = "go",
-      workloads = set("spawn switch sleepers queue waitfor park startup"),
+      workloads = set("spawn switch sleepers queue waitfor park files startup"),
       installed = has_command("go"),
       prepare = function()
         local build_command = "go build -o " .. quote(go_binary) .. " " .. quote(go_source)
@@ -133,7 +181,7 @@ function M.list(bench, build, host)
     {
       name = "luv",
       peer = "luv",
-      workloads = set("switch sleepers waitfor startup"),
+      workloads = set("switch sleepers waitfor files startup"),
       installed = has_module("luv"),
       command = "lua5.4 " .. quote(bench .. "/peers/lua-luv.lua"),
       startup = "lua5.4 -l luv -e ''",

@@ -4,7 +4,8 @@
 -- extremes. A target holds lull's `metric` to at most `max`: times the best of the programs in
 -- `of`, or the plain figure where there is no `of`. A `goal` is what to reach for once the
 -- target is met. `scales` marks the rows whose cost for each item must not grow with the size,
--- `settle` those whose first run pays for memory that the machine has not handed out yet.
+-- `settle` those whose first run pays for memory that the machine has not handed out yet, `folder`
+-- those whose programs find an empty folder in BENCH_DIR.
 
 local NS = {"ns_per_op", "wall_ns_per_op"}
 
@@ -91,5 +92,34 @@ return {
     columns = {"wall_ms", "cpu_ms"},
     launches = 8,
     targets = {{metric = "wall_ms", max = 1.5, of = {"limit"}}},
+  },
+  {
+    number = 12,
+    name = "files",
+    title = "1,000 small files written and read back, 64 at a time, 10 times",
+    per = "a file",
+    columns = NS,
+    folder = true,
+    targets = {{metric = "ns_per_op", max = 1.3, of = {"limit"}}},
+  },
+  {
+    number = 13,
+    name = "thread",
+    title = "a trivial function on another thread, 50,000 times, one after the other",
+    per = "a call",
+    columns = {"wall_ns_per_op", "ns_per_op"},
+    targets = {
+      {metric = "wall_ns_per_op", max = 1.0, of = {"asyncio", "uvloop"}},
+      {metric = "wall_ns_per_op", max = 1.5, of = {"limit"}, goal = true},
+    },
+  },
+  {
+    number = 13,
+    name = "fib",
+    title = "fib(27), 8 at a time on other threads, 10 times",
+    per = "a call",
+    columns = {"wall_ns_per_op", "ns_per_op"},
+    -- On two cores: 1.8 times as quick.
+    targets = {{metric = "wall_ns_per_op", max = 1 / 1.8, of = {"lull, one thread"}}},
   },
 }

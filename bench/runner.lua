@@ -63,6 +63,13 @@ function M.prepare(programs, rows, bench, build)
   return true
 end
 
+-- Runs a command with a folder of its own. In memory, where that can be: a disk has moods.
+local function in_folder(command)
+  local base = shell.succeeds("test -w /dev/shm") and "/dev/shm" or "/tmp"
+  return ("BENCH_DIR=$(mktemp -d %s/lull-bench-XXXXXX) && export BENCH_DIR || exit 1\n"
+    .. "trap 'rm -rf \"$BENCH_DIR\"' EXIT\n%s"):format(base, command)
+end
+
 local function command_line(program, row, size)
   local command
   if row.launches then
@@ -70,7 +77,8 @@ local function command_line(program, row, size)
   else
     command = ("%s %s %.14g %s"):format(program.command, row.name, size, program.variant or "")
   end
-  return ("%s timeout --foreground -k 5 %d %s"):format(ENV, TIMEOUT, command)
+  command = ("%s timeout --foreground -k 5 %d %s"):format(ENV, TIMEOUT, command)
+  return row.folder and in_folder(command) or command
 end
 
 -- The figures of one run; nil if it failed, which is said.

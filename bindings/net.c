@@ -1,5 +1,6 @@
-/* Names: addresses are looked up on libuv's pool, where the system's resolver may take its time.
- * Failures are given back as the code's name and text: lull/net.lua makes errors of them. */
+/* Names. The system's resolver may take its time over one, a minute and more, so each lookup has a
+ * thread of its own; one that nobody waits for any more does not keep others from theirs. Failures
+ * are given back as the code's name and text: lull/net.lua makes errors of them. */
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -7,30 +8,68 @@
 #include <string.h>
 
 #include "bindings.h"
+#include "threads.h"
+
+#define AT_ONCE 16 /* lookups that somebody waits for */
+#define MOST 64    /* threads, those included that nobody waits for */
+#define IDLE 5     /* seconds */
 
 typedef struct lookup {
-  lull_request request;
+  lull_errand errand;
   uv_getaddrinfo_t uv;
+  struct addrinfo hints;
   int status;
+  const char *service;
+  char host[]; /* the service follows */
 } lookup;
 
 static void drop(lull_request *request) {
-  lookup *self = lull__container(request, lookup, request);
+  lookup *self = lull__container(request, lookup, errand.request);
+  lull__errand_gone(&self->errand);
   uv_freeaddrinfo(self->uv.addrinfo);
   free(self);
 }
 
-/* One that has not begun does not have to. */
-static void stop(lull_request *request) {
-  uv_cancel((uv_req_t *)&lull__container(request, lookup, request)->uv);
+/* ---- threads ---- */
+
+typedef struct resolver {
+  lull_thread base;
+  uv_loop_t loop; /* libuv asks for one, though it has nothing to do */
+} resolver;
+
+static int open_resolver(lull_thread *thread) {
+  return uv_loop_init(&lull__container(thread, resolver, base)->loop);
 }
 
-static void on_addresses(uv_getaddrinfo_t *uv, int status, struct addrinfo *found) {
-  (void)found; /* uv->addrinfo, too */
-  lookup *self = lull__container(uv, lookup, uv);
-  self->status = status;
-  lull__request_ended(&self->request);
+static void close_resolver(lull_thread *thread) {
+  uv_loop_close(&lull__container(thread, resolver, base)->loop);
 }
+
+static void resolve(lull_thread *thread, lull_errand *errand) {
+  lookup *self = lull__container(errand, lookup, errand);
+  uv_loop_t *loop = &lull__container(thread, resolver, base)->loop;
+  self->status = uv_getaddrinfo(loop, &self->uv, NULL, self->host, self->service, &self->hints);
+}
+
+static void refuse(lull_errand *errand, int error) {
+  lull__container(errand, lookup, errand)->status = error < 0 ? error : UV_ECANCELED;
+}
+
+static const lull_thread_kind thread_kind = {
+    .name = "names",
+    .size = sizeof(resolver),
+    .run = lull__pool_run,
+    .ended = lull__pool_ended,
+};
+
+static const lull_pool_kind pool_kind = {
+    .thread = &thread_kind,
+    .open = open_resolver,
+    .close = close_resolver,
+    .work = resolve,
+    .refuse = refuse,
+    .most = MOST,
+};
 
 /* ---- what was found ---- */
 
@@ -102,31 +141,72 @@ static const lull_wait lookup_wait = {"a name", lull__cancel_request, lull__undo
 
 static int looked_up(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  const lookup *self = lull__request(L, (lull_t *)ctx);
-  if (self->status < 0) return push_failure(L, self->status);
-  return push_addresses(L, self->uv.addrinfo);
+  int owner = lua_gettop(L);
+  lookup *self = lull__request(L, (lull_t *)ctx);
+  int n = self->status < 0 ? push_failure(L, self->status) : push_addresses(L, self->uv.addrinfo);
+  lull__free_request(L, (lull_t *)ctx, &self->errand.request, owner);
+  return n;
+}
+
+/* Pushes what owns it, too. */
+static lookup *new_lookup(lua_State *L, lull_t *rt, const char *host, const char *service) {
+  size_t host_size = strlen(host) + 1, service_size = strlen(service) + 1;
+  lookup *self = lull__new_errand(L, rt, sizeof *self + host_size + service_size, drop);
+  memcpy(self->host, host, host_size);
+  self->service = memcpy(self->host + host_size, service, service_size);
+  return self;
 }
 
 /* lookup(host, service, family, type) -> list, or nil, code, text. family: "inet", "inet6" or
  * false; type: "stream" or "dgram". */
 static int look_up(lua_State *L) {
   lull_t *rt = lull__rt(L);
+  lull_pool *pool = lua_touserdata(L, lua_upvalueindex(2));
   const char *host = luaL_checkstring(L, 1), *service = luaL_checkstring(L, 2);
   const char *family = lua_tostring(L, 3), *type = luaL_checkstring(L, 4);
-  struct addrinfo hints = {0};
-  hints.ai_socktype = *type == 's' ? SOCK_STREAM : SOCK_DGRAM;
-  hints.ai_family = family == NULL ? AF_UNSPEC : strcmp(family, "inet") == 0 ? AF_INET : AF_INET6;
-  lookup *self = lull__new_request(L, rt, sizeof *self, drop);
-  self->request.stop = stop;
-  int status = uv_getaddrinfo(rt->loop, &self->uv, on_addresses, host, service, &hints);
-  if (status < 0) return push_failure(L, status);
-  return lull__await_request(L, rt, &self->request, &lookup_wait, looked_up);
+  lookup *self = new_lookup(L, rt, host, service);
+  self->hints.ai_socktype = *type == 's' ? SOCK_STREAM : SOCK_DGRAM;
+  if (family != NULL) self->hints.ai_family = strcmp(family, "inet") == 0 ? AF_INET : AF_INET6;
+  int wanted = !(rt->current->f.o.flags & LULL_MUST_CANCEL);
+  int error = wanted ? lull__pool_submit(pool, &self->errand) : 0;
+  if (error < 0) return push_failure(L, error);
+  return lull__await_request(L, rt, &self->errand.request, &lookup_wait, looked_up);
 }
 
 static const luaL_Reg functions[] = {{"lookup", look_up}, {NULL, NULL}};
 
+/* ---- opening and closing ---- */
+
+typedef struct names {
+  lull_closer closer;
+  lull_pool *pool;
+} names;
+
+static void close_names(lull_closer *closer) {
+  names *self = lull__container(closer, names, closer);
+  lull__pool_close(self->pool);
+  lull__pool_unref(self->pool);
+  free(self);
+}
+
+static lull_pool *open_names(lua_State *L, lull_t *rt) {
+  lull_pool *pool = lull__pool_new(L, lull__hub(L, rt), &pool_kind, AT_ONCE, IDLE);
+  names *self = calloc(1, sizeof *self);
+  if (self == NULL) {
+    lull__pool_unref(pool);
+    lull__no_memory(L);
+  }
+  self->pool = pool;
+  self->closer.close = close_names;
+  lull__at_close(rt, &self->closer);
+  return pool;
+}
+
 int luaopen_lull_net(lua_State *L) {
+  lull_t *rt = lull__from_state(L);
   lua_newtable(L);
-  lull__setfuncs(L, lull__from_state(L), functions);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.runtime);
+  lua_pushlightuserdata(L, open_names(L, rt));
+  luaL_setfuncs(L, functions, 2);
   return 1;
 }

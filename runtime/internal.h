@@ -257,7 +257,8 @@ struct lull {
   lull_node ready;
   lull_node requests; /* in flight */
   lull_node closers;
-  lull_node *last_due; /* while timers fire: after it comes the next call that is due */
+  struct lull_hub *hub; /* of threads, or NULL: see threads.h */
+  lull_node *last_due;  /* while timers fire: after it comes the next call that is due */
   uint32_t nready;
   lull_heap heap;
   const void *metas[LULL_KINDS]; /* metatables, by address */
@@ -326,6 +327,11 @@ static inline lull_t *lull__rt(lua_State *L) {
   lull_t *rt = lull__rt_or_closed(L);
   if (rt->closed) luaL_error(L, "the runtime is closed");
   return rt;
+}
+
+static inline _Noreturn void lull__no_memory(lua_State *L) {
+  for (;;) /* once: luaL_error is not declared not to return */
+    luaL_error(L, "not enough memory");
 }
 
 /* alloc.c */
@@ -440,6 +446,8 @@ void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull
 int lull__await_request(lua_State *L, lull_t *rt, lull_request *request, const lull_wait *wait,
                         lua_KFunction k);
 void *lull__request(lua_State *L, lull_t *rt);
+char *lull__take_buffer(lull_request *request, size_t *room);
+void lull__leave_buffer(lull_request *request, char *buffer, size_t room);
 void lull__free_request(lua_State *L, lull_t *rt, lull_request *request, int index);
 void lull__request_ended(lull_request *request);
 void lull__cancel_request(lua_State *L, lull_t *rt, lull_task *task);

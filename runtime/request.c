@@ -5,11 +5,15 @@
 
 #include "internal.h"
 
-#define MAX_BOXES 64 /* idle ones that are kept */
+#define MAX_BOXES 64     /* idle ones that are kept */
+#define MAX_BUFFER 16384 /* bytes; what is larger is not kept */
 
-/* Owns a request while no cancellation has let go of it. */
+/* Owns a request while no cancellation has let go of it. Between requests it keeps a buffer: what
+ * one thread allocates and another frees is dear. */
 typedef struct box {
   lull_request *request;
+  char *buffer;
+  size_t room;
 } box;
 
 static void let_go(lull_request *request) {
@@ -19,7 +23,10 @@ static void let_go(lull_request *request) {
 }
 
 static int box_gc(lua_State *L) {
-  lull_request *request = ((box *)lua_touserdata(L, 1))->request;
+  box *self = lua_touserdata(L, 1);
+  lull_request *request = self->request;
+  free(self->buffer);
+  self->buffer = NULL;
   if (request == NULL) return 0;
   let_go(request);
   if (!request->in_flight) request->drop(request);
@@ -37,7 +44,7 @@ static box *push_box(lua_State *L, lull_t *rt) {
     return lua_touserdata(L, -1);
   }
   box *new_box = lua_newuserdatauv(L, sizeof *new_box, 0);
-  new_box->request = NULL;
+  *new_box = (box){0};
   if (luaL_newmetatable(L, "lull request")) {
     lua_pushcfunction(L, box_gc);
     lua_setfield(L, -2, "__gc");
@@ -61,14 +68,32 @@ void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull
   lull__require_task(L, rt);
   box *owner = push_box(L, rt);
   lull_request *request = calloc(1, size);
-  if (request == NULL) {
-    luaL_error(L, "not enough memory");
-    return NULL; /* not reached */
-  }
+  if (request == NULL) lull__no_memory(L);
   request->drop = drop;
   request->box = owner;
   owner->request = request;
   return request;
+}
+
+/* Gives a buffer that an earlier request has left, or NULL; it is the caller's then. */
+char *lull__take_buffer(lull_request *request, size_t *room) {
+  box *owner = request->box;
+  char *buffer = owner->buffer;
+  *room = owner->room;
+  owner->buffer = NULL;
+  owner->room = 0;
+  return buffer;
+}
+
+/* Leaves a buffer, which malloc gave, to later requests. */
+void lull__leave_buffer(lull_request *request, char *buffer, size_t room) {
+  box *owner = request->box;
+  if (room > MAX_BUFFER || owner->buffer != NULL) {
+    free(buffer);
+    return;
+  }
+  owner->buffer = buffer;
+  owner->room = room;
 }
 
 /* The request was started: suspends the running task until it has ended. Its owner is on top. k
@@ -89,8 +114,8 @@ void *lull__request(lua_State *L, lull_t *rt) {
   return ((box *)lua_touserdata(L, -1))->request;
 }
 
-/* Frees a request that k has taken everything from, whose owner is at index. Without it that is done
- * when the owner is collected. */
+/* Frees a request that k has taken everything from, whose owner is at index. Without it that is
+ * done when the owner is collected. */
 void lull__free_request(lua_State *L, lull_t *rt, lull_request *request, int index) {
   let_go(request);
   request->drop(request);

@@ -1,295 +1,106 @@
 -- Calls functions and methods of lull with random arguments: `lull --virtual-clock
--- spec/fuzzer.lua GROUP SEED CALLS` does so with those of one group, each so many times. Errors are
--- as good as results; the process must end by itself, with 0. On stderr stands what was called
--- last. The calls are made by tasks that the driver cancels as soon as they wait for long.
+-- spec/fuzzer.lua GROUP SEED CALLS` does so with those of one group, each so many times; those that
+-- work with files do it in the current directory, which must be empty. Errors are as good as
+-- results, if they blame the caller; the process must end by itself, with 0. On stderr stands what
+-- was called last. The calls are made by tasks that the driver cancels as soon as they wait for
+-- long.
+local root = arg[0]:match("^(.-)spec/fuzzer%.lua$")
+package.path = root .. "?.lua;" .. package.path
+
 local lull = require "lull"
-local timer = require "lull.timer"
+local targets = require "spec.fuzz.targets"
+local values = require "spec.fuzz.values"
 
 local group, seed, calls = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3])
 math.randomseed(seed)
 local random = math.random
 
 local BATCH = 50 -- calls made by one task
-local KEPT = 12 -- objects of a kind at hand
+local ROUNDS = 100 -- of cancelling and collecting what is left
 
 function _G.print() end -- what timers say
 
-local function pick(list) return list[random(#list)] end
-
--- ---- objects of lull: a pool of each kind, in which old ones are replaced ----
-
-local function fail() error("random failure", 0) end
-
-local function forever() lull.await(lull.future()) end
-
-local makers = {
-  future = lull.future,
-  task = function() return lull.create_task(pick { forever, fail, function() return 1 end }) end,
-  gather = function() return lull.gather(lull.future(), lull.sleep(random(3))) end,
-  coroutine = function() return lull.async(pick { forever, fail, function() end })() end,
-  sleep = function() return lull.sleep(random()) end,
-  queue = function()
-    return pick { lull.queue, lull.lifo_queue, lull.priority_queue }(random(0, 3))
-  end,
-  lock = lull.lock,
-  semaphore = function() return pick { lull.semaphore, lull.bounded_semaphore }(random(3)) end,
-  guard = function() return lull.await(lull.semaphore(1):acquire()) end,
-  event = lull.event,
-  condition = lull.condition,
-  barrier = function() return lull.barrier(random(3)) end,
-  scope = function() return lull.timeout(pick { -1, 0, 0.001, 1e6 }) end,
-  task_group = lull.task_group,
-  generator = function()
-    return (lull.generator(function(yield)
-      for i = 1, 3 do
-        yield(i)
-        lull.await(lull.sleep(0))
-      end
-    end)())
-  end,
-  completion = function() return (lull.as_completed { lull.future(), lull.sleep(1) }) end,
-  handle = function() return lull.loop():call_later(random(), pick { fail, function() end }) end,
-  loop = lull.loop,
-  context_var = function() return lull.context_var("v", random()) end,
-  timer = function() return timer.new { text = pick { false, "{:.1f}", "{name}" } } end,
-  error = function() return pick { lull.Error, lull.TimeoutError, lull.OSError }("e") end,
-  error_group = function() return lull.ExceptionGroup("g", { lull.CancelledError("c"), "e" }) end,
-}
-
-local kinds = {}
-for kind in pairs(makers) do
-  kinds[#kinds + 1] = kind
-end
-table.sort(kinds)
-
-local pools = {}
-
-local function object(kind)
-  local pool = pools[kind]
-  if not pool then
-    pool = {}
-    pools[kind] = pool
-  end
-  local i = random(KEPT)
-  if pool[i] == nil or random(8) == 1 then
-    pool[i] = makers[kind]()
-  end
-  return pool[i]
-end
-
--- What calls gave, to be given to others.
-local results = {}
-
-local function keep(...)
-  for i = 1, math.min(select("#", ...), 3) do
-    local value = select(i, ...)
-    if value ~= nil then results[random(64)] = value end
-  end
-end
-
--- ---- random values ----
-
-local value
-
-local closed_file = io.tmpfile()
-closed_file:close()
-local files = { io.tmpfile(), closed_file }
-
-local integers = {
-  0, 1, -1, 2, 3, 10, 255, math.maxinteger, math.mininteger, 1 << 31, 1 << 32,
-}
-local floats = {
-  0.0, -0.0, 0.5, 1.0, -1.5, 1e-9, 5e-324, 1e308, -1e308, 0 / 0, 1 / 0, -1 / 0, 2 ^ 53,
-}
-local strings = {
-  "", "x", "10", "0x10", "nan", "\0", "a\0b", "\255\254\0\1", ("long"):rep(5000), "%s%n%d",
-  "{:.99f}", "{name}", "ALL_COMPLETED", "FIRST_EXCEPTION", "timeout", "virtual", "__index",
-}
-local options = {
-  "timeout", "limit", "return_when", "return_exceptions", "name", "eager", "text", "n", "debug",
-  "clock",
-}
-
-local functions = {
-  function() end,
-  function(...) return ... end,
-  fail,
-  forever,
-  function() error() end,
-  function() error({}) end,
-  function() error(value()) end,
-  function() return value() end,
-  function() return lull.await(lull.sleep(0)) end,
-  function(f) return type(f) == "function" and f(1) end,
-  function() coroutine.yield(1) end,
-  function() return lull.current_task():cancel() end,
-  function() collectgarbage("step") end,
-  lull.async(function(...) return ... end),
-  lull.async(forever),
-  tostring, select, pcall, error, math.max, rawequal, coroutine.running, lull.await,
-}
-
-local metamethods = {
-  "__await", "__index", "__call", "__close", "__tostring", "__name", "__len", "__eq", "__lt",
-  "__gc", "__pairs", "__metatable", "__mode",
-}
-
-local function list()
-  local t = {}
-  for i = 1, random(0, 4) do
-    t[i] = value()
-  end
-  return t
-end
-
-local function option_table()
-  local t = random(2) == 1 and list() or {}
-  for _ = 1, random(2) do
-    t[pick(options)] = value()
-  end
-  return t
-end
-
-local function length() return pick { 0, 1, -1, 3, 1 << 30, math.maxinteger, "x", 0.5 } end
-
-local function with_metatable()
-  local meta = {}
-  for _ = 1, random(2) do
-    meta[pick(metamethods)] = pick { pick(functions), value(), length }
-  end
-  -- When the collector runs must not decide what comes next.
-  if meta.__gc ~= nil then meta.__gc = fail end
-  if type(meta.__mode) ~= "string" then meta.__mode = nil end
-  if meta.__len then meta.__index = nil end -- a list that is truly endless fills the memory
-  return setmetatable(list(), meta)
-end
-
-local function thread()
-  local co = coroutine.create(pick(functions))
-  if random(2) == 1 then pcall(coroutine.resume, co) end
-  return co
-end
-
-local depth = 0
-
--- Nested ones end somewhere.
-local function nested(make)
-  if depth > 3 then return {} end
-  depth = depth + 1
-  local made = make()
-  depth = depth - 1
-  return made
-end
-
-local random_values = {
-  function() return nil end,
-  function() return random(2) == 1 end,
-  function() return pick(integers) end,
-  function() return random(-3, 5) end,
-  function() return pick(floats) end,
-  function() return pick(strings) end,
-  function() return nested(list) end,
-  function() return nested(option_table) end,
-  function() return nested(with_metatable) end,
-  function() return pick(functions) end,
-  thread,
-  function() return pick(files) end,
-  function() return results[random(64)] end,
-  function() return lull.current_task() end,
-}
-
-function value()
-  if random(3) == 1 then return object(pick(kinds)) end
-  return pick(random_values)()
-end
-
--- ---- what is called ----
-
--- These end the process or the run, or may wait for ever where nothing can be cancelled.
-local left_out = { ["loop.stop"] = true, ["loop.run_forever"] = true }
-
-local targets = { functions = {}, errors = {} }
-
-local function add(where, name, f, kind)
-  if not left_out[name] then
-    table.insert(targets[where], { name = name, f = f, kind = kind })
-  end
-end
-
-local function names_of(t)
-  local names = {}
-  for name, f in pairs(t) do
-    if type(name) == "string" and type(f) == "function" then names[#names + 1] = name end
-  end
-  table.sort(names)
-  return names
-end
-
-local function add_methods(where, kind, sample)
-  local meta = debug.getmetatable(sample)
-  for _, name in ipairs(names_of(meta)) do
-    if name:find("^__") and name ~= "__gc" and name ~= "__index" then
-      add(where, kind .. "." .. name, meta[name], kind)
-    end
-  end
-  if type(meta.__index) == "table" then
-    for _, name in ipairs(names_of(meta.__index)) do
-      if not name:find("^__") then add(where, kind .. "." .. name, meta.__index[name], kind) end
-    end
-  end
-end
-
-local function collect_targets()
-  for _, name in ipairs(names_of(lull)) do
-    add("functions", name, lull[name])
-  end
-  add("functions", "timer.new", timer.new)
-  local classes = {}
-  for name, class in pairs(lull) do
-    if type(class) == "table" then classes[#classes + 1] = name end
-  end
-  table.sort(classes)
-  for _, name in ipairs(classes) do
-    local class = lull[name]
-    add("errors", name, function(...) return class(...) end)
-    add("errors", name .. ".extend", function(_, ...) return class:extend(...)("x") end)
-  end
-  for _, kind in ipairs(kinds) do
-    targets[kind] = {}
-    add_methods(kind, kind, makers[kind]())
-  end
-  add("errors", "tostring", function(...) return tostring((...)) end, "error")
-  add("errors", "tostring of a group", function(...) return tostring((...)) end, "error_group")
-end
-
+-- The file that knows the targets, and the names of the parts. `patience`: for up to how many
+-- turns, and then seconds, a call may wait before it is cancelled; `more`: descriptors that may be
+-- open in the end.
 local groups = {
-  functions = { "functions" },
-  errors = { "errors", "error", "error_group" },
-  futures = { "future", "task", "gather", "coroutine", "sleep" },
-  waiting = { "queue", "lock", "semaphore", "guard", "event", "condition", "barrier" },
-  others = { "scope", "task_group", "generator", "completion", "handle", "loop", "context_var",
-             "timer" },
+  functions = { "functions", file = "core" },
+  errors = { "errors", "error", "error_group", file = "core" },
+  futures = { "future", "task", "gather", "coroutine", "sleep", file = "core" },
+  waiting = {
+    "queue", "lock", "semaphore", "guard", "event", "condition", "barrier", file = "core",
+  },
+  others = {
+    "scope", "task_group", "generator", "completion", "handle", "loop", "context_var", "timer",
+    file = "core",
+  },
+  formats = { "json", "html", "node", file = "formats" },
+  colors = { "color", file = "colors" },
+  streams = { "stream", "stream_iterator", file = "streams" },
 }
+
+-- ---- what errors say ----
+
+-- What a metamethod that was given has done, or a function: called by lull, it blames lull.
+local foreign = {
+  "%(metamethod '", "attempt to index a %l+ value$", "^'__tostring' must", "^await inside a C",
+  "^bad argument #%d to 'f'", "^bad argument #%d to 'len'", "^bad argument #%d to 'index'",
+}
+
+-- A position in lull's own files: nobody was blamed.
+local function is_senseless(text)
+  local rest = text:match("^lull/[%w_/]+%.lua:%d+: (.*)")
+  if not rest then return false end
+  for _, pattern in ipairs(foreign) do
+    if rest:find(pattern) then return false end
+  end
+  return true
+end
+
+local function look_at(err, name, depth)
+  if type(err) == "string" then
+    if is_senseless(err) then targets.defect(name .. ": " .. err) end
+  elseif lull.is_error(err) and depth < 3 then
+    look_at(rawget(err, "message"), name, depth + 1)
+    local inner = rawget(err, "errors")
+    for _, one in ipairs(type(inner) == "table" and inner or {}) do
+      look_at(one, name, depth + 1)
+    end
+  end
+end
 
 -- ---- the driver ----
 
-local made, answered = 0, 0
+local tried, made, answered = 0, 0, 0
 
-local function count(ok, ...)
+-- A metamethod is not to be called on anything else.
+local function count(target, is_apt, ok, ...)
   made = made + 1
-  if ok then answered = answered + 1 end
-  keep(...)
+  if ok then
+    answered = answered + 1
+  elseif is_apt or not target.name:find(".__", 1, true) then
+    look_at((...), target.name, 0)
+  end
+  values.keep(...)
 end
 
+local function argument(target, i)
+  if target.takes[i] and random(4) > 1 then return target.takes[i]() end
+  return values.value()
+end
+
+-- Each call has random numbers of its own: what others have used does not matter.
 local function call(target)
-  local args, n = {}, pick { 0, 1, 1, 2, 2, 3, 4 }
+  values.begin(seed, made)
+  local args, n = {}, values.pick { 0, 1, 1, 2, 2, 3, 4 }
+  if random(4) > 1 then n = math.max(n, #target.takes) end
   for i = 1, n do
-    args[i] = value()
+    args[i] = argument(target, i)
   end
   if target.kind and random(10) > 1 then
-    count(pcall(target.f, object(target.kind), table.unpack(args, 1, n)))
+    count(target, true, pcall(target.f, values.object(target.kind), table.unpack(args, 1, n)))
   else
-    count(pcall(target.f, table.unpack(args, 1, n)))
+    count(target, false, pcall(target.f, table.unpack(args, 1, n)))
   end
 end
 
@@ -297,6 +108,8 @@ local function batch(target)
   for _ = 1, BATCH do
     pcall(call, target)
   end
+  tried = tried + BATCH
+  assert(tried < 10 * (made + calls), "there are no arguments for this one")
 end
 
 -- Others have this task at hand too, and may cancel it.
@@ -308,15 +121,34 @@ local function cancel_others(driver)
   end
 end
 
+-- Gives what the calls wait for some time to come, of which without patience there is none.
+local function wait_for(worker)
+  local patience = groups[group].patience
+  for _ = 1, random(0, patience or 0) do
+    if worker:done() then return end
+    pause(0)
+  end
+  pause(random(50) == 1 and (patience and 0.001 or 1) or 0)
+end
+
 local function finish(driver, worker)
   local rounds = 0
   while not worker:done() do
     rounds = rounds + 1
     assert(rounds < 10000, "a task cannot be cancelled")
-    pause(random(50) == 1 and 1 or 0)
+    wait_for(worker)
     worker:cancel()
     if rounds % 20 == 0 then cancel_others(driver) end
   end
+end
+
+-- Those left over may catch their cancellation, and wait again, a few times over.
+local function clear(driver)
+  for _ = 1, 20 do
+    cancel_others(driver)
+    pause(0)
+  end
+  lull.loop():set_exception_handler(nil)
 end
 
 local function fuzz(target)
@@ -326,21 +158,43 @@ local function fuzz(target)
   while made < goal do
     finish(driver, lull.create_task(function() batch(target) end))
   end
-  -- Those left over may catch their cancellation, and wait again, a few times over.
-  for _ = 1, 20 do
-    cancel_others(driver)
-    pause(0)
-  end
-  lull.loop():set_exception_handler(nil)
+  clear(driver)
 end
 
-collect_targets()
+-- ---- what is left ----
+
+local function descriptors()
+  local pipe = assert(io.popen("ls /proc/$PPID/fd | wc -l"))
+  local count_ = pipe:read("n")
+  pipe:close()
+  return count_
+end
+
+-- Lets everything go, and waits until it has gone.
+local function check_nothing_is_left(before)
+  values.drop()
+  for _ = 1, ROUNDS do
+    clear(lull.current_task())
+    collectgarbage()
+    if #lull.all_tasks() == 1 and descriptors() <= before then return end
+  end
+  targets.defect(("%d tasks and %d descriptors are left"):format(#lull.all_tasks() - 1,
+    descriptors() - before))
+end
+
+require("spec.fuzz." .. groups[group].file)
+values.kinds()
+local before = descriptors()
 local fuzzed = 0
 for _, part in ipairs(groups[group]) do
-  for _, target in ipairs(targets[part]) do
+  for _, target in ipairs(targets.parts[part]) do
     fuzz(target)
     fuzzed = fuzzed + 1
   end
 end
+check_nothing_is_left(before + (groups[group].more or 0))
+for _, text in ipairs(targets.defects) do
+  io.stderr:write("defect: ", text, "\n")
+end
 io.stdout:write(("%d targets, %d calls, %d answered\n"):format(fuzzed, made, answered))
-os.exit(0)
+os.exit(#targets.defects == 0 and 0 or 1)

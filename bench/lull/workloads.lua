@@ -93,4 +93,54 @@ M.park = {run = function(size)
   return tasks, (parked - before) * 1024 / tasks
 end}
 
+local rounds_before = 0
+
+M.files = {warm = true, run = function(size, share)
+  local fs = require("lull.fs")
+  local files, rounds = count(1000, size), count(10, share)
+  local data = ("x"):rep(4096)
+  local folder, next_file
+  local worker = async(function()
+    while next_file <= files do
+      local path = folder .. next_file
+      next_file = next_file + 1
+      await(fs.write_file(path, data))
+      assert(#await(fs.read_file(path)) == #data)
+    end
+  end)
+  for round = 1, rounds do
+    folder, next_file = ("%s/%d/"):format(os.getenv("BENCH_DIR"), rounds_before + round), 1
+    await(fs.mkdir(folder))
+    local list = {}
+    for i = 1, 64 do list[i] = worker() end
+    await(gather(list))
+  end
+  rounds_before = rounds_before + rounds
+  return files * rounds
+end}
+
+M.thread = {warm = true, run = function(size, share)
+  local calls = count(50000, size, share)
+  local to_thread = lull.to_thread
+  local function f(i) return i end
+  for i = 1, calls do assert(await(to_thread(f, i)) == i) end
+  return calls
+end}
+
+M.fib = {warm = true, run = function(size, share)
+  local rounds, n = count(10, size, share), 27
+  local function fib(k)
+    if k < 2 then return k end
+    return fib(k - 1) + fib(k - 2)
+  end
+  for _ = 1, rounds do
+    local list = {}
+    for i = 1, 8 do
+      list[i] = arg[3] == "serial" and async(fib)(n) or lull.to_thread(fib, n)
+    end
+    assert(await(gather(list))[8] == 196418)
+  end
+  return 8 * rounds
+end}
+
 lull.run(async(function() measure.main(M, lull.now) end)())

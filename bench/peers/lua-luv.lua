@@ -96,4 +96,43 @@ M.waitfor = {warm = true, run = function(size, share)
   return rounds
 end}
 
+local round_number = 0
+
+M.files = {warm = true, run = function(size, share)
+  local files, rounds = count(1000, size), count(10, share)
+  local data = ("x"):rep(4096)
+  local folder, next_file
+  local function worker()
+    local me = running()
+    local function done(err, value)
+      assert(not err, err)
+      assert(resume(me, value))
+    end
+    local function wait(call, ...)
+      call(...)
+      return yield()
+    end
+    while next_file <= files do
+      local path = folder .. next_file
+      next_file = next_file + 1
+      local fd = wait(uv.fs_open, path, "w", 438, done)
+      wait(uv.fs_write, fd, data, -1, done)
+      wait(uv.fs_close, fd, done)
+      fd = wait(uv.fs_open, path, "r", 438, done)
+      local stat = wait(uv.fs_fstat, fd, done)
+      assert(#wait(uv.fs_read, fd, stat.size, -1, done) == #data)
+      wait(uv.fs_close, fd, done)
+    end
+  end
+  for _ = 1, rounds do
+    round_number = round_number + 1
+    folder, next_file = ("%s/%d/"):format(os.getenv("BENCH_DIR"), round_number), 1
+    assert(uv.fs_mkdir(folder, 511))
+    for _ = 1, 64 do assert(resume(create(worker))) end
+    uv.run()
+    assert(next_file > files)
+  end
+  return files * rounds
+end}
+
 measure.main(M, function() return uv.hrtime() / 1e9 end)

@@ -7,6 +7,7 @@
 //   other languages; plainly it is nothing but the timer's promise.
 
 import { readFileSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 
 const count = (base, ...factors) =>
   Math.max(1, Math.floor(factors.reduce((a, b) => a * b, base) + 0.5));
@@ -68,6 +69,8 @@ class Queue {
     return item;
   }
 }
+
+let roundNumber = 0;
 
 const workloads = {
   async spawn(size, share) {
@@ -142,6 +145,26 @@ const workloads = {
     return [rounds];
   },
 
+  async files(size, share) {
+    const files = count(1000, size), rounds = count(10, share);
+    const data = Buffer.alloc(4096, "x");
+    let folder, next;
+    const worker = async () => {
+      while (next < files) {
+        const path = `${folder}/${next++}`;
+        await writeFile(path, data);
+        check((await readFile(path)).length === data.length);
+      }
+    };
+    for (let i = 0; i < rounds; i++) {
+      folder = `${process.env.BENCH_DIR}/${++roundNumber}`;
+      next = 0;
+      await mkdir(folder);
+      await Promise.all(Array.from({ length: 64 }, worker));
+    }
+    return [files * rounds];
+  },
+
   async park(size) {
     const tasks = count(1000000, size);
     let set;
@@ -161,7 +184,7 @@ const workloads = {
   },
 };
 
-const warm = new Set(["spawn", "switch", "queue", "chain", "waitfor"]);
+const warm = new Set(["spawn", "switch", "queue", "chain", "waitfor", "files"]);
 const size = Number(sizeText ?? 1);
 const work = workloads[name];
 if (!work || !(size > 0)) throw new Error("usage: node.mjs WORKLOAD [SIZE] [VARIANT]");

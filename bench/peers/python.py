@@ -1,4 +1,8 @@
-"""The workloads on asyncio. Call: python.py WORKLOAD [SIZE] [uvloop]"""
+"""The workloads on asyncio. Call: python.py WORKLOAD [SIZE] [uvloop | aiofiles]
+
+Where aiofiles is asked for, `files` goes through it: a thread for each call. Plainly a file is written
+in one call of a thread, and read in another.
+"""
 import asyncio
 import os
 import sys
@@ -117,7 +121,80 @@ async def park(size, share):
     return tasks, (parked - before) / tasks
 
 
-WARM = {spawn, switch, queue, chain, waitfor}
+round_number = 0
+
+
+def write_whole(path, data):
+    with open(path, "wb", 0) as file:
+        file.write(data)
+
+
+def read_whole(path):
+    with open(path, "rb", 0) as file:
+        return file.read()
+
+
+async def plain_files(path, data):
+    await asyncio.to_thread(write_whole, path, data)
+    return await asyncio.to_thread(read_whole, path)
+
+
+async def with_aiofiles(path, data):
+    async with aiofiles.open(path, "wb", 0) as file:
+        await file.write(data)
+    async with aiofiles.open(path, "rb", 0) as file:
+        return await file.read()
+
+
+async def files(size, share):
+    global round_number
+    number, rounds = count(1000, size), count(10, share)
+    data = b"x" * 4096
+    write_and_read = with_aiofiles if aiofiles else plain_files
+
+    async def worker(paths):
+        for path in paths:
+            assert len(await write_and_read(path, data)) == len(data)
+
+    for _ in range(rounds):
+        round_number += 1
+        folder = f"{os.environ['BENCH_DIR']}/{round_number}"
+        os.mkdir(folder)
+        paths = (f"{folder}/{i}" for i in range(number))
+        await asyncio.gather(*[worker(paths) for _ in range(64)])
+    return number * rounds
+
+
+def identity(i):
+    return i
+
+
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
+async def thread(size, share):
+    calls = count(50_000, size, share)
+    if processes:
+        run = asyncio.get_running_loop().run_in_executor
+        for i in range(calls):
+            assert await run(processes, identity, i) == i
+        return calls
+    for i in range(calls):
+        assert await asyncio.to_thread(identity, i) == i
+    return calls
+
+
+async def fib(size, share):
+    rounds = count(10, size, share)
+    run = asyncio.get_running_loop().run_in_executor
+    for _ in range(rounds):
+        results = await asyncio.gather(*[run(processes, fibonacci, 27) for _ in range(8)])
+        assert results[-1] == 196418
+    return 8 * rounds
+
+
+WARM = {spawn, switch, queue, chain, waitfor, files, thread, fib}
 WORKLOADS = {f.__name__: f for f in WARM | {sleepers, park}}
 
 
@@ -138,4 +215,13 @@ if "uvloop" in args:
     args.remove("uvloop")
     import uvloop
     uvloop.install()
+aiofiles = None
+if "aiofiles" in args:
+    args.remove("aiofiles")
+    import aiofiles
+processes = None
+if "processes" in args:
+    args.remove("processes")
+    from concurrent.futures import ProcessPoolExecutor
+    processes = ProcessPoolExecutor()
 asyncio.run(main(args[0], float(args[1]) if len(args) > 1 else 1))

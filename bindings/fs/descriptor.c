@@ -3,34 +3,63 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 #include "fs.h"
 
 #define PIECE ((size_t)4 << 20) /* bytes between two looks at whether to stop */
-#define FIRST_ROOM 4096         /* for what does not tell its size, as in /proc */
 
 static int is_fifo(const char *path) {
   struct stat st;
   return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-/* Opens the job's path with its flags, and looks at what it is. What would have to wait, for a
- * FIFO's reader or for a lease, gives EAGAIN. */
+/* Opens the job's path with its flags. What would have to wait, for a FIFO's reader or for a lease,
+ * gives EAGAIN. */
 int lull__open_descriptor(lull_job *job) {
   int flags = job->flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   job->fd = open(job->path, flags, (mode_t)job->mode);
-  if (job->fd < 0) {
-    lull__job_failed(job, "open");
-    if (job->error == ENXIO && is_fifo(job->path)) job->error = EAGAIN;
-    return -1;
-  }
+  if (job->fd >= 0) return 0;
+  lull__job_failed(job, "open");
+  if (job->error == ENXIO && is_fifo(job->path)) job->error = EAGAIN;
+  return -1;
+}
+
+/* Whether the loop can wait for it. */
+static int can_be_polled(int fd) {
+#ifdef __linux__
+  struct epoll_event none = {0};
+  int poller = epoll_create1(EPOLL_CLOEXEC);
+  int can = poller >= 0 && epoll_ctl(poller, EPOLL_CTL_ADD, fd, &none) == 0;
+  if (poller >= 0) close(poller);
+  return can;
+#else
+  return isatty(fd);
+#endif
+}
+
+/* Finds out how what was opened and looked at is to be read. What is not polled waits in each call.
+ */
+void lull__classify_opened(lull_job *job) {
+  mode_t mode = job->st.st_mode;
+  if (S_ISDIR(mode)) return;
+  job->is_seekable = (S_ISREG(mode) || S_ISBLK(mode)) && lseek(job->fd, 0, SEEK_CUR) >= 0;
+  job->is_stream = S_ISFIFO(mode) || S_ISSOCK(mode) || (S_ISCHR(mode) && can_be_polled(job->fd));
+  if (!job->is_seekable && !job->is_stream)
+    fcntl(job->fd, F_SETFL, fcntl(job->fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+/* Looks at what was opened; 1 if it is a plain file. Anything else will be left open. */
+int lull__look_at_opened(lull_job *job) {
   if (fstat(job->fd, &job->st) < 0) {
     lull__job_failed(job, "open");
     lull__close_descriptor(job);
     return -1;
   }
-  if (S_ISCHR(job->st.st_mode) && !isatty(job->fd))
-    fcntl(job->fd, F_SETFL, fcntl(job->fd, F_GETFL) & ~O_NONBLOCK);
+  if (S_ISREG(job->st.st_mode)) return 1;
+  lull__classify_opened(job);
   return 0;
 }
 
@@ -53,28 +82,24 @@ ssize_t lull__read_descriptor(lull_job *job, char *bytes, size_t size, int64_t p
   return n;
 }
 
-static int grow(lull_job *job, size_t room) {
-  char *data = realloc(job->data, room);
-  if (data == NULL) return lull__job_failed(job, "read");
-  job->data = data;
-  return 0;
-}
-
 /* Reads the rest of a file into the job's data. A file that tells its size has ended when less
  * comes than was asked for. */
 void lull__slurp(lull_job *job, int64_t pos) {
   int64_t begin = pos < 0 ? 0 : pos;
   size_t rest = job->st.st_size > begin ? (size_t)(job->st.st_size - begin) : 0;
-  size_t room = rest > 0 ? rest + 1 : FIRST_ROOM, wanted;
+  size_t room = rest + 1, wanted;
   ssize_t n;
   job->size = 0;
-  if (grow(job, room) < 0) return;
   do {
-    if (job->size == room && grow(job, room *= 2) < 0) return;
-    wanted = room - job->size < PIECE ? room - job->size : PIECE;
+    if (lull__job_room(job, room) < 0) {
+      lull__job_failed(job, "read");
+      return;
+    }
+    wanted = job->room - job->size < PIECE ? job->room - job->size : PIECE;
     n = lull__read_descriptor(job, job->data + job->size, wanted,
                               pos < 0 ? -1 : pos + (int64_t)job->size);
     if (n > 0) job->size += (size_t)n;
+    if (job->size == job->room) room = 2 * job->room;
   } while (n > 0 && !(rest > 0 && (size_t)n < wanted) && !lull__job_stopped(job));
 }
 

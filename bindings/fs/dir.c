@@ -13,7 +13,6 @@
 typedef struct listing {
   lull_job job; /* data: for each entry its type's mode bits, then its name */
   DIR *dir;
-  size_t room;
   int count, is_over;
 } listing;
 
@@ -34,13 +33,7 @@ static int add_entry(listing *l, const struct dirent *entry) {
   lull_job *job = &l->job;
   if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) return 0;
   size_t length = strlen(entry->d_name) + 1, size = job->size + sizeof(mode_t) + length;
-  if (size > l->room) {
-    size_t room = 2 * size;
-    char *data = realloc(job->data, room);
-    if (data == NULL) return failed(l);
-    job->data = data;
-    l->room = room;
-  }
+  if (size > job->room && lull__job_room(job, 2 * size) < 0) return failed(l);
   mode_t type = type_of(l, entry);
   memcpy(job->data + job->size, &type, sizeof type);
   memcpy(job->data + job->size + sizeof type, entry->d_name, length);
@@ -120,9 +113,8 @@ static void lose_scan(lull_job *job) {
  * go on with. is_no_link: a link is an error. */
 static int dir_scan(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  listing *l = lull__new_job(L, rt, sizeof *l, run_scan, push_scan);
+  listing *l = lull__new_path_job(L, rt, sizeof *l, run_scan, push_scan);
   l->job.lose = lose_scan;
-  l->job.path = lull__job_string(L, 1);
   l->job.flags = lua_toboolean(L, 2) ? O_NOFOLLOW : 0;
   return lull__run_job(L, rt, &l->job);
 }

@@ -15,10 +15,7 @@ lull_file *lull__new_file(lua_State *L, lull_t *rt) {
   *owner = NULL;
   luaL_setmetatable(L, type_name);
   lull_file *file = calloc(1, sizeof *file);
-  if (file == NULL) {
-    luaL_error(L, "not enough memory");
-    return NULL; /* not reached */
-  }
+  if (file == NULL) lull__no_memory(L);
   file->rt = rt;
   file->fd = -1;
   file->refs = 1;
@@ -140,10 +137,9 @@ int lull__push_opened(lua_State *L, lull_job *job) {
   lull_file *file = lull__new_file(L, job->request.rt);
   file->fd = job->fd;
   job->fd = -1;
-  mode_t type = job->st.st_mode & S_IFMT;
-  file->is_seekable = type == S_IFREG || type == S_IFBLK;
-  file->is_stream = type == S_IFIFO || type == S_IFSOCK || (type == S_IFCHR && isatty(file->fd));
-  file->is_fresh = type == S_IFIFO;
+  file->is_seekable = job->is_seekable;
+  file->is_stream = job->is_stream;
+  file->is_fresh = S_ISFIFO(job->st.st_mode);
   file->appends = (job->flags & O_APPEND) != 0;
   if (file->appends && (job->flags & O_ACCMODE) == O_WRONLY) file->pos = job->st.st_size;
   return 1;

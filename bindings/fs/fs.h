@@ -45,18 +45,24 @@ struct lull_job {
   int error;                                      /* errno, or 0 */
   const char *what;                               /* could not be done: "open", "read", ... */
   atomic_int stopped;                             /* nobody waits for it: it ends when it can */
-  char *path, *target, *data;                     /* freed with it */
+  char *path;                                     /* in the same piece of memory */
+  char *target, *data;                            /* freed with it */
+  size_t room;                                    /* for data */
   size_t size;                                    /* of the data */
   int flags, mode;
   int64_t pos; /* where the file's position is then, or -1: where it was */
   struct stat st;
+  uint8_t is_seekable, is_stream; /* of what it has opened */
 };
 
 /* job.c */
 void *lull__new_job(lua_State *L, lull_t *rt, size_t size, void (*run)(lull_job *),
                     int (*push)(lua_State *, lull_job *));
+void *lull__new_path_job(lua_State *L, lull_t *rt, size_t size, void (*run)(lull_job *),
+                         int (*push)(lua_State *, lull_job *));
 char *lull__job_string(lua_State *L, int index);
 void lull__job_copy(lua_State *L, lull_job *job, int index);
+int lull__job_room(lull_job *job, size_t size);
 void lull__job_uses(lull_job *job, lull_file *file);
 int lull__run_job(lua_State *L, lull_t *rt, lull_job *job);
 int lull__push_nothing(lua_State *L, lull_job *job);
@@ -83,6 +89,8 @@ int lull__write_stream(lua_State *L, lull_t *rt, lull_file *file);
 
 /* descriptor.c: on the pool */
 int lull__open_descriptor(lull_job *job);
+int lull__look_at_opened(lull_job *job);
+void lull__classify_opened(lull_job *job);
 void lull__close_descriptor(lull_job *job);
 ssize_t lull__read_descriptor(lull_job *job, char *bytes, size_t size, int64_t pos);
 void lull__slurp(lull_job *job, int64_t pos);

@@ -13,12 +13,12 @@
 /* ---- open ---- */
 
 static void run_open(lull_job *job) {
-  lull__open_descriptor(job);
+  if (lull__open_descriptor(job) == 0 && lull__look_at_opened(job) == 1) lull__classify_opened(job);
 }
 
 static void run_open_later(lull_job *job) {
   nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
-  lull__open_descriptor(job);
+  run_open(job);
 }
 
 static int flags_of(const char *mode) {
@@ -30,9 +30,8 @@ static int flags_of(const char *mode) {
 static int file_open(lua_State *L) {
   lull_t *rt = lull__rt(L);
   void (*run)(lull_job *) = lua_toboolean(L, 4) ? run_open_later : run_open;
-  lull_job *job = lull__new_job(L, rt, sizeof *job, run, lull__push_opened);
+  lull_job *job = lull__new_path_job(L, rt, sizeof *job, run, lull__push_opened);
   job->lose = lull__lose_opened;
-  job->path = lull__job_string(L, 1);
   job->flags = flags_of(luaL_checkstring(L, 2));
   job->mode = (int)luaL_checkinteger(L, 3);
   return lull__run_job(L, rt, job);
@@ -45,8 +44,7 @@ static int64_t place(const lull_job *job) {
 }
 
 static void run_read(lull_job *job) {
-  job->data = malloc(job->size);
-  if (job->data == NULL) {
+  if (lull__job_room(job, job->size) < 0) {
     lull__job_failed(job, "read");
     return;
   }
@@ -63,7 +61,7 @@ static int push_read(lua_State *L, lull_job *job) {
 /* Nobody got it. What cannot be read again is kept. */
 static void lose_read(lull_job *job) {
   lull_file *file = job->file;
-  if (file == NULL || file->is_seekable || job->error || job->data == NULL) return;
+  if (file == NULL || file->is_seekable || job->error) return;
   file->kept = job->data;
   file->nkept = job->size;
   job->data = NULL;

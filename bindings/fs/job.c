@@ -7,11 +7,12 @@
 
 #include "fs.h"
 
+#define LEAST_ROOM 8192 /* for data: most files are small */
+
 static void drop(lull_request *request) {
   lull_job *job = lull__container(request, lull_job, request);
   if (job->lose != NULL) job->lose(job);
   if (job->file != NULL) lull__release_file(job->file);
-  free(job->path);
   free(job->target);
   free(job->data);
   free(job);
@@ -35,27 +36,47 @@ void *lull__new_job(lua_State *L, lull_t *rt, size_t size, void (*run)(lull_job 
   job->run = run;
   job->push = push;
   job->push_error = push_error;
+  job->data = lull__take_buffer(&job->request, &job->room);
   job->fd = -1;
   job->pos = -1;
   return job;
 }
 
-static void *copy(lua_State *L, const void *bytes, size_t size) {
-  void *copied = malloc(size);
-  if (copied == NULL) luaL_error(L, "not enough memory");
-  return memcpy(copied, bytes, size);
+/* The same for a job on the path at index 1. */
+void *lull__new_path_job(lua_State *L, lull_t *rt, size_t size, void (*run)(lull_job *),
+                         int (*push)(lua_State *, lull_job *)) {
+  size_t length;
+  const char *path = luaL_checklstring(L, 1, &length);
+  lull_job *job = lull__new_job(L, rt, size + length + 1, run, push);
+  job->path = (char *)job + size;
+  memcpy(job->path, path, length);
+  return job;
 }
 
 /* A copy of the string at index, for a job to own. */
 char *lull__job_string(lua_State *L, int index) {
-  const char *string = luaL_checkstring(L, index);
-  return copy(L, string, strlen(string) + 1);
+  char *copy = strdup(luaL_checkstring(L, index));
+  if (copy == NULL) lull__no_memory(L);
+  return copy;
+}
+
+/* Makes room for so many bytes of data, on the pool as well. Gives -1 with errno set if there is
+ * none. */
+int lull__job_room(lull_job *job, size_t size) {
+  if (size <= job->room) return 0;
+  size_t room = size < LEAST_ROOM ? LEAST_ROOM : size;
+  char *data = realloc(job->data, room);
+  if (data == NULL) return -1;
+  job->data = data;
+  job->room = room;
+  return 0;
 }
 
 /* Gives the job a copy of the bytes at index. */
 void lull__job_copy(lua_State *L, lull_job *job, int index) {
   const char *bytes = luaL_checklstring(L, index, &job->size);
-  job->data = copy(L, bytes, job->size + 1);
+  if (lull__job_room(job, job->size) < 0) lull__no_memory(L);
+  memcpy(job->data, bytes, job->size);
 }
 
 /* The job is one of an open file's. */
@@ -91,6 +112,8 @@ static int job_done(lua_State *L, int status, lua_KContext ctx) {
   int owner = lua_gettop(L);
   int n = (job->error ? job->push_error : job->push)(L, job);
   job->lose = NULL;
+  lull__leave_buffer(&job->request, job->data, job->room);
+  job->data = NULL;
   lull__free_request(L, (lull_t *)ctx, &job->request, owner);
   return n;
 }

@@ -7,14 +7,6 @@
 
 #include "fs.h"
 
-/* A job on the path at index 1. */
-static lull_job *new_job(lua_State *L, lull_t *rt, void (*run)(lull_job *),
-                         int (*push)(lua_State *, lull_job *)) {
-  lull_job *job = lull__new_job(L, rt, sizeof *job, run, push);
-  job->path = lull__job_string(L, 1);
-  return job;
-}
-
 /* ---- stat ---- */
 
 const char *lull__type_name(mode_t mode) {
@@ -76,12 +68,12 @@ static void run_lstat(lull_job *job) {
 
 static int path_stat(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  return lull__run_job(L, rt, new_job(L, rt, run_stat, push_stat));
+  return lull__run_job(L, rt, lull__new_path_job(L, rt, sizeof(lull_job), run_stat, push_stat));
 }
 
 static int path_lstat(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  return lull__run_job(L, rt, new_job(L, rt, run_lstat, push_stat));
+  return lull__run_job(L, rt, lull__new_path_job(L, rt, sizeof(lull_job), run_lstat, push_stat));
 }
 
 /* ---- make, rename, remove ---- */
@@ -93,7 +85,7 @@ static void run_mkdir(lull_job *job) {
 /* mkdir(path, permissions) */
 static int path_mkdir(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull_job *job = new_job(L, rt, run_mkdir, lull__push_nothing);
+  lull_job *job = lull__new_path_job(L, rt, sizeof(lull_job), run_mkdir, lull__push_nothing);
   job->mode = (int)luaL_checkinteger(L, 2);
   return lull__run_job(L, rt, job);
 }
@@ -114,7 +106,7 @@ static void lose_mkdtemp(lull_job *job) {
 /* mkdtemp(template) -> path */
 static int path_mkdtemp(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull_job *job = new_job(L, rt, run_mkdtemp, push_path);
+  lull_job *job = lull__new_path_job(L, rt, sizeof(lull_job), run_mkdtemp, push_path);
   job->lose = lose_mkdtemp;
   return lull__run_job(L, rt, job);
 }
@@ -126,7 +118,7 @@ static void run_rename(lull_job *job) {
 /* rename(from, to) */
 static int path_rename(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull_job *job = new_job(L, rt, run_rename, lull__push_nothing);
+  lull_job *job = lull__new_path_job(L, rt, sizeof(lull_job), run_rename, lull__push_nothing);
   job->target = lull__job_string(L, 2);
   return lull__run_job(L, rt, job);
 }
@@ -145,7 +137,8 @@ static void run_remove(lull_job *job) {
 /* remove(path): a file, a link, an empty directory */
 static int path_remove(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  return lull__run_job(L, rt, new_job(L, rt, run_remove, lull__push_nothing));
+  return lull__run_job(L, rt,
+                       lull__new_path_job(L, rt, sizeof(lull_job), run_remove, lull__push_nothing));
 }
 
 static const luaL_Reg functions[] = {{"stat", path_stat},

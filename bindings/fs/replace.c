@@ -191,10 +191,12 @@ static void run_copy(lull_job *job) {
   replacement *r = (replacement *)job;
   job->flags = O_RDONLY;
   if (lull__open_descriptor(job) < 0) return;
+  int is_plain = lull__look_at_opened(job);
+  if (is_plain < 0) return;
   int from = job->fd;
   job->fd = -1;
   job->mode = 0600;
-  if (!S_ISREG(job->st.st_mode)) {
+  if (!is_plain) {
     errno = S_ISDIR(job->st.st_mode) ? EISDIR : EINVAL;
     lull__job_failed(job, "read");
   } else if (begin(r) == 0 && fchmod(job->fd, job->st.st_mode & 0777) == 0) {
@@ -210,8 +212,7 @@ static void run_copy(lull_job *job) {
 /* copy(from, to) */
 static int copy(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  replacement *r = lull__new_job(L, rt, sizeof *r, run_copy, lull__push_nothing);
-  r->job.path = lull__job_string(L, 1);
+  replacement *r = lull__new_path_job(L, rt, sizeof *r, run_copy, lull__push_nothing);
   r->job.target = lull__job_string(L, 2);
   return lull__run_job(L, rt, &r->job);
 }

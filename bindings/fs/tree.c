@@ -23,7 +23,7 @@ typedef struct level {
 } level;
 
 typedef struct removal {
-  lull_job job; /* fd: the directory it is in; path: that of what is removed just now */
+  lull_job job; /* fd: the directory it is in; target: what is removed just now */
   level *level;
 } removal;
 
@@ -48,9 +48,9 @@ static int add_name(removal *r, level *l, const char *name) {
 /* The path is that of an entry of the level. */
 static int set_path(removal *r, const level *l, const char *name) {
   size_t size = strlen(name) + 1;
-  char *path = realloc(r->job.path, l->length + 1 + size);
+  char *path = realloc(r->job.target, l->length + 1 + size);
   if (path == NULL) return failed(r);
-  r->job.path = path;
+  r->job.target = path;
   path[l->length] = '/';
   memcpy(path + l->length + 1, name, size);
   return 0;
@@ -89,10 +89,16 @@ static int sweep(removal *r, level *l) {
     if (fd >= 0) close(fd);
     return -1;
   }
-  struct dirent *entry;
-  while (!r->job.error && !lull__job_stopped(&r->job) && (errno = 0, entry = readdir(dir)))
-    remove_entry(r, l, entry->d_name);
-  if (entry == NULL && errno != 0 && !r->job.error) failed(r);
+  int is_over = 0;
+  while (!is_over && !r->job.error && !lull__job_stopped(&r->job)) {
+    errno = 0;
+    const struct dirent *entry = readdir(dir);
+    if (entry != NULL)
+      remove_entry(r, l, entry->d_name);
+    else if (errno != 0)
+      failed(r);
+    is_over = entry == NULL;
+  }
   closedir(dir);
   return r->job.error ? -1 : 0;
 }
@@ -112,7 +118,7 @@ static void enter(removal *r, const char *name) {
   r->job.fd = fd;
   l->dev = st.st_dev;
   l->ino = st.st_ino;
-  l->length = strlen(r->job.path);
+  l->length = strlen(r->job.target);
   l->up = r->level;
   r->level = l;
   sweep(r, l);
@@ -134,9 +140,9 @@ static int open_above(removal *r, const level *up) {
 /* Goes up, and removes the directory, which is empty now. */
 static void leave(removal *r) {
   level *up = r->level->up;
-  r->job.path[r->level->length] = '\0';
+  r->job.target[r->level->length] = '\0';
   if (up == NULL) {
-    if (rmdir(r->job.path) < 0) failed(r);
+    if (rmdir(r->job.target) < 0) failed(r);
     pop(r);
     return;
   }
@@ -159,9 +165,9 @@ static void descend(removal *r) {
 
 static void run_remove_tree(lull_job *job) {
   removal *r = (removal *)job;
-  if (unlink(job->path) == 0) return;
+  if (unlink(r->job.target) == 0) return;
   if (may_be_directory())
-    enter(r, job->path);
+    enter(r, r->job.target);
   else
     failed(r);
   while (r->level != NULL && !job->error && !lull__job_stopped(job)) {
@@ -179,7 +185,7 @@ static void run_remove_tree(lull_job *job) {
 /* Failing, it tells the path of what could not be removed as a fourth value. */
 static int tree_failed(lua_State *L, lull_job *job) {
   int n = lull__push_errno(L, job->error, job->what);
-  lua_pushstring(L, job->path);
+  lua_pushstring(L, job->target);
   return n + 1;
 }
 
@@ -187,7 +193,7 @@ static int tree_failed(lua_State *L, lull_job *job) {
 static int remove_tree(lua_State *L) {
   lull_t *rt = lull__rt(L);
   removal *r = lull__new_job(L, rt, sizeof *r, run_remove_tree, lull__push_nothing);
-  r->job.path = lull__job_string(L, 1);
+  r->job.target = lull__job_string(L, 1);
   r->job.push_error = tree_failed;
   return lull__run_job(L, rt, &r->job);
 }

@@ -7,7 +7,7 @@
 #include "fs.h"
 
 static void run_read_file(lull_job *job) {
-  if (lull__open_descriptor(job) < 0 || !S_ISREG(job->st.st_mode)) return;
+  if (lull__open_descriptor(job) < 0 || lull__look_at_opened(job) != 1) return;
   lull__slurp(job, -1);
   lull__close_descriptor(job);
 }
@@ -19,17 +19,24 @@ static int push_contents(lua_State *L, lull_job *job) {
 /* read_file(path) -> contents, or an open file */
 static int read_file(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull_job *job = lull__new_job(L, rt, sizeof *job, run_read_file, push_contents);
+  lull_job *job = lull__new_path_job(L, rt, sizeof *job, run_read_file, push_contents);
   job->lose = lull__lose_opened;
-  job->path = lull__job_string(L, 1);
   job->flags = O_RDONLY;
   return lull__run_job(L, rt, job);
 }
 
+/* What is appended to has to be looked at. Otherwise writing at a position fails with ESPIPE,
+ * before anything is written, where there are none. */
 static void run_write_file(lull_job *job) {
-  if (lull__open_descriptor(job) < 0 || !S_ISREG(job->st.st_mode)) return;
-  lull__write_all(job, -1);
-  lull__close_descriptor(job);
+  int appends = (job->flags & O_APPEND) != 0;
+  if (lull__open_descriptor(job) < 0 || (appends && lull__look_at_opened(job) != 1)) return;
+  lull__write_all(job, appends ? -1 : 0);
+  if (job->error == ESPIPE) {
+    job->error = 0;
+    lull__look_at_opened(job);
+  } else {
+    lull__close_descriptor(job);
+  }
 }
 
 static int push_written(lua_State *L, lull_job *job) {
@@ -39,9 +46,8 @@ static int push_written(lua_State *L, lull_job *job) {
 /* write_file(path, data, permissions, append) -> true, or an open file */
 static int write_file(lua_State *L) {
   lull_t *rt = lull__rt(L);
-  lull_job *job = lull__new_job(L, rt, sizeof *job, run_write_file, push_written);
+  lull_job *job = lull__new_path_job(L, rt, sizeof *job, run_write_file, push_written);
   job->lose = lull__lose_opened;
-  job->path = lull__job_string(L, 1);
   lull__job_copy(L, job, 2);
   job->mode = (int)luaL_checkinteger(L, 3);
   job->flags = O_WRONLY | O_CREAT | (lua_toboolean(L, 4) ? O_APPEND : O_TRUNC);

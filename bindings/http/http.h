@@ -1,5 +1,5 @@
 /* What the files of the HTTP client share: pools of connections and the transfers in them. A pool
- * is one multi handle of libcurl, run by the runtime's loop. libcurl's callbacks never run Lua:
+ * is two multi handles of libcurl, run by the runtime's loop. libcurl's callbacks never run Lua:
  * they fill buffers and wake the task that waits. */
 #ifndef LULL_HTTP_H
 #define LULL_HTTP_H
@@ -14,8 +14,18 @@ typedef struct http_bytes {
   size_t size, capacity;
 } http_bytes;
 
+int http_reserve(http_bytes *bytes, size_t size);
 int http_append(http_bytes *bytes, const char *data, size_t size);
 void http_free(http_bytes *bytes);
+
+/* What unpacks a body: see decode.c. */
+typedef struct http_decoder http_decoder;
+
+int http_decoder_new(http_decoder **out, const char *names, size_t size);
+int http_decoder_push(http_decoder *decoder, const char *bytes, size_t size);
+long http_decode(http_decoder *decoder, char *out, size_t room);
+int http_decoder_complete(const http_decoder *decoder);
+void http_decoder_free(http_decoder *decoder);
 
 /* What every transfer of a pool has in common; the strings are the pool's. */
 typedef struct http_config {
@@ -26,21 +36,37 @@ typedef struct http_config {
 } http_config;
 
 typedef struct http_socket http_socket;
+typedef struct http_transfer http_transfer;
 
 enum { HTTP_SPARES = 64 };
+
+/* A multi handle, made when it is needed. In the shared lane requests may go over one connection at
+ * a time. A response that may be paused has to have its connection for itself: libcurl 7.88 goes on
+ * reading a paused HTTP/2 stream when another of its connection is read, and the handle's next
+ * transfer may begin with what is left of it. */
+enum { HTTP_OWN, HTTP_SHARED, HTTP_LANES };
+
+typedef struct http_lane {
+  struct http_pool *pool;
+  CURLM *multi;
+  uv_timer_t timer;
+  int transfers, sockets, running;
+} http_lane;
 
 typedef struct http_pool {
   lull_closer closer;
   lull_t *rt;
-  CURLM *multi;
-  uv_timer_t timer;
+  http_lane lanes[HTTP_LANES];
   http_config config;
-  lull_node transfers;   /* those in the multi handle */
+  lull_node transfers;   /* those in a lane */
+  lull_node queue;       /* those that wait for a place there, in the order they came */
   http_socket **sockets; /* by descriptor */
   int nsockets;
   CURL *spares[HTTP_SPARES];
-  int nspares, running;
-  int holders; /* the Lua object, and what still uses the memory: transfers, handles */
+  int nspares;
+  int places;       /* of transfers that may need a connection each; config.connections at most */
+  int multiplexing; /* there are servers that take many requests over one connection */
+  int holders;      /* the Lua object, and what still uses the memory: transfers, handles */
   int closed;
 } http_pool;
 
@@ -49,51 +75,70 @@ void http_pool_close(http_pool *pool);
 void http_pool_release(http_pool *pool);
 CURL *http_pool_easy(http_pool *pool);
 void http_pool_recycle(http_pool *pool, CURL *easy);
-void http_pool_check(http_pool *pool);
+void http_pool_admit(http_pool *pool);
+int http_pool_enter(http_transfer *transfer);
+void http_pool_leave(http_transfer *transfer);
 
 /* How a transfer ended, as far as libcurl does not tell. */
 typedef enum http_end {
   HTTP_BY_CURL,
+  HTTP_CONNECT_TIMEOUT,
   HTTP_TOTAL_TIMEOUT,
   HTTP_READ_TIMEOUT,
   HTTP_BODY_TOO_LARGE,
   HTTP_HEAD_TOO_LARGE,
   HTTP_NO_MEMORY,
   HTTP_CLOSED,
-  HTTP_LOST
+  HTTP_LOST,
+  HTTP_TWO_LENGTHS,
+  HTTP_BAD_ENCODING
 } http_end;
 
-typedef struct http_transfer http_transfer;
 typedef int (*http_condition)(const http_transfer *transfer);
+
+/* A task that waits for something of a transfer. */
+typedef struct http_waiter {
+  lull_task *task; /* or NULL */
+  http_condition awaited;
+  int woken; /* it is about to run */
+} http_waiter;
 
 struct http_transfer {
   lull_node node;
   http_pool *pool;
+  http_lane *lane;
   CURL *easy; /* NULL once it is done */
   struct curl_slist *headers;
-  lull_task *waiter;
-  http_condition awaited;
+  http_waiter reader, sender;
   lull_timer timer;
   double begun, deadline, silence, heard; /* seconds; deadline and silence may be HUGE_VAL */
+  double entered, patience; /* when it came into its lane, how long a connection may take */
   double elapsed;
   http_bytes head, body;
-  http_bytes sending; /* what the caller gave of a streamed body */
-  size_t sent;        /* bytes of it that libcurl has taken */
+  http_bytes encodings;  /* what Content-Encoding says, each followed by a comma */
+  http_decoder *decoder; /* or NULL */
+  http_bytes sending;    /* what the caller gave of a streamed body */
+  size_t sent;           /* bytes of it that libcurl has taken */
   uint64_t max_body;
   uint64_t received;
+  uint64_t length; /* what Content-Length says */
   curl_off_t uploaded;
   long status, version, connect_status;
   int error_number;
   CURLcode result;
   http_end end;
-  uint8_t once;      /* the request may do harm if it is sent again */
+  uint8_t once;        /* the request may do harm if it is sent again */
+  uint8_t multiplexes; /* it may share a connection */
+  uint8_t has_place, queued;
+  uint8_t has_length;
   uint8_t streaming; /* the body is read piece by piece */
-  uint8_t connected, head_done, done;
-  uint8_t paused;                      /* enough of the body waits to be read */
-  uint8_t sends, wants_more, sent_all; /* a streamed body of the request */
+  uint8_t connected, in_head, head_done, done;
+  uint8_t paused;                                 /* enough of the body waits to be read */
+  uint8_t sends, wants_more, sent_some, sent_all; /* a streamed body of the request */
   char error[CURL_ERROR_SIZE];
 };
 
+void http_transfer_begin(http_transfer *transfer);
 void http_transfer_done(http_transfer *transfer, CURLcode result);
 void http_transfer_abort(http_transfer *transfer, http_end end);
 

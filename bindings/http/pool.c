@@ -1,4 +1,4 @@
-/* A pool: libcurl's multi handle on the runtime's loop. The poll handle of a connection lives as
+/* A pool: libcurl's multi handles on the runtime's loop. The poll handle of a connection lives as
  * long as its socket and is started anew only when what is waited for changes: half the system
  * calls of the textbook way. */
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 
 struct http_socket {
   uv_poll_t poll;
-  http_pool *pool;
+  http_lane *lane;
   int fd;
   int wanted, armed; /* events: what libcurl wants, what the poll handle waits for */
-  int ours;          /* a connection's, not one of libcurl's own */
+  int connects;      /* a connection's, not one of libcurl's own */
   int kept;          /* to be closed with the socket, not when libcurl looks away */
 };
 
@@ -34,12 +34,13 @@ void http_pool_release(http_pool *pool) {
 
 static void on_socket_closed(uv_handle_t *handle) {
   http_socket *socket = handle->data;
-  release(socket->pool);
+  release(socket->lane->pool);
   free(socket);
 }
 
 static void drop_socket(http_socket *socket) {
-  socket->pool->sockets[socket->fd] = NULL;
+  socket->lane->pool->sockets[socket->fd] = NULL;
+  socket->lane->sockets--;
   uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
 }
 
@@ -54,10 +55,13 @@ static int has_room(http_pool *pool, int fd) {
   return 1;
 }
 
-/* libcurl closes a socket that did not connect without a word: there may still be one of old. */
-static http_socket *new_socket(http_pool *pool, int fd) {
+static http_socket *find_socket(const http_pool *pool, int fd) {
+  return fd < pool->nsockets ? pool->sockets[fd] : NULL;
+}
+
+static http_socket *new_socket(http_lane *lane, int fd) {
+  http_pool *pool = lane->pool;
   if (!has_room(pool, fd)) return NULL;
-  if (pool->sockets[fd] != NULL) drop_socket(pool->sockets[fd]);
   http_socket *socket = calloc(1, sizeof *socket);
   if (socket == NULL) return NULL;
   if (uv_poll_init(pool->rt->loop, &socket->poll, fd) < 0) {
@@ -65,23 +69,26 @@ static http_socket *new_socket(http_pool *pool, int fd) {
     return NULL;
   }
   socket->poll.data = socket;
-  socket->pool = pool;
+  socket->lane = lane;
   socket->fd = fd;
   uv_unref((uv_handle_t *)&socket->poll);
   pool->sockets[fd] = socket;
+  lane->sockets++;
   pool->holders++;
   return socket;
 }
 
+static void check(http_lane *lane);
+
 static void on_poll(uv_poll_t *handle, int status, int events) {
   http_socket *socket = handle->data;
-  http_pool *pool = socket->pool;
+  http_lane *lane = socket->lane;
   if (socket->wanted == 0) { /* an idle connection: libcurl looks at it when it needs it */
     uv_poll_stop(handle);
     socket->armed = 0;
     return;
   }
-  if (socket->ours && (events & UV_READABLE)) socket->kept = 1;
+  if (socket->connects && (events & UV_READABLE)) socket->kept = 1;
   if (status < 0) { /* has stopped the handle; what is wrong shows in what libcurl does next */
     socket->armed = 0;
     events = UV_READABLE | UV_WRITABLE;
@@ -89,12 +96,11 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   int flags = 0;
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
-  curl_multi_socket_action(pool->multi, socket->fd, flags, &pool->running);
-  http_pool_check(pool);
+  curl_multi_socket_action(lane->multi, socket->fd, flags, &lane->running);
+  check(lane);
 }
 
-static int want(http_socket *socket, int what) {
-  int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+static int want(http_socket *socket, int events) {
   socket->wanted = events;
   if (events == 0)
     uv_unref((uv_handle_t *)&socket->poll);
@@ -105,20 +111,40 @@ static int want(http_socket *socket, int what) {
   return uv_poll_start(&socket->poll, events, on_poll) < 0 ? -1 : 0;
 }
 
+static int events_of(int what) {
+  return (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused) {
   (void)easy;
   (void)unused;
-  http_pool *pool = data;
-  if (pool->closed) return 0;
-  http_socket *socket = fd < pool->nsockets ? pool->sockets[fd] : NULL;
-  if (what != CURL_POLL_REMOVE) {
-    if (socket == NULL) socket = new_socket(pool, fd); /* of the resolver, say */
-    return socket == NULL ? -1 : want(socket, what);
+  http_lane *lane = data;
+  if (lane->pool->closed) return 0;
+  http_socket *socket = find_socket(lane->pool, fd);
+  if (what == CURL_POLL_REMOVE) {
+    if (socket == NULL) return 0;
+    if (socket->kept) return want(socket, 0);
+    drop_socket(socket);
+    return 0;
   }
-  if (socket == NULL) return 0;
-  if (socket->kept) return want(socket, 0);
-  drop_socket(socket);
-  return 0;
+  if (socket == NULL) {
+    socket = new_socket(lane, fd);
+    if (socket == NULL) return -1;
+    socket->connects = (what & CURL_POLL_OUT) != 0; /* libcurl reads its own only */
+  }
+  return want(socket, events_of(what));
+}
+
+/* libcurl closes a socket that did not connect without a word. If the next one has its number, it
+ * believes that it has told already what it waits for. */
+static int replace_socket(http_socket *old) {
+  http_lane *lane = old->lane;
+  int fd = old->fd, wanted = old->wanted;
+  drop_socket(old);
+  http_socket *socket = new_socket(lane, fd);
+  if (socket == NULL) return -1;
+  socket->connects = 1;
+  return want(socket, wanted);
 }
 
 static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address) {
@@ -126,51 +152,108 @@ static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_socka
   http_pool *pool = data;
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
-  http_socket *socket = new_socket(pool, fd);
-  if (socket != NULL) {
-    socket->ours = 1;
-    return fd;
-  }
+  http_socket *old = find_socket(pool, fd);
+  if (old == NULL || replace_socket(old) == 0) return fd;
   close(fd);
   return CURL_SOCKET_BAD;
 }
 
 static int on_close(void *data, curl_socket_t fd) {
-  http_pool *pool = data;
-  if (fd < pool->nsockets && pool->sockets[fd] != NULL) drop_socket(pool->sockets[fd]);
+  http_socket *socket = find_socket(data, fd);
+  if (socket != NULL) drop_socket(socket);
   return close(fd);
 }
 
 /* ---- time ---- */
 
 static void on_timer(uv_timer_t *handle) {
-  http_pool *pool = handle->data;
-  curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &pool->running);
-  http_pool_check(pool);
+  http_lane *lane = handle->data;
+  curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &lane->running);
+  check(lane);
 }
 
 static int on_timeout(CURLM *multi, long ms, void *data) {
   (void)multi;
-  http_pool *pool = data;
-  if (pool->closed) return 0;
-  if (ms < 0) return uv_timer_stop(&pool->timer);
-  uv_update_time(pool->rt->loop);
-  return uv_timer_start(&pool->timer, on_timer, (uint64_t)ms, 0);
+  http_lane *lane = data;
+  if (lane->pool->closed) return 0;
+  if (ms < 0) return uv_timer_stop(&lane->timer);
+  uv_update_time(lane->pool->rt->loop);
+  return uv_timer_start(&lane->timer, on_timer, (uint64_t)ms, 0);
 }
 
 /* ---- transfers ---- */
 
 /* Tells the transfers that have ended. Not to be called from libcurl's callbacks. */
-void http_pool_check(http_pool *pool) {
+static void check(http_lane *lane) {
   CURLMsg *message;
   int left;
-  while ((message = curl_multi_info_read(pool->multi, &left)) != NULL) {
+  while ((message = curl_multi_info_read(lane->multi, &left)) != NULL) {
     if (message->msg != CURLMSG_DONE) continue;
     CURLcode result = message->data.result;
     http_transfer *transfer;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
     http_transfer_done(transfer, result);
   }
+  http_pool_admit(lane->pool);
+}
+
+/* Lets in who waits, as long as there are places. Who may share a connection needs none once there
+ * are servers that do; libcurl bounds the sockets in any case, but serves in no order. Not to be
+ * called from libcurl's callbacks. */
+void http_pool_admit(http_pool *pool) {
+  while (!lull__list_empty(&pool->queue)) {
+    http_transfer *next = lull__container(pool->queue.next, http_transfer, node);
+    int shares = next->multiplexes && pool->multiplexing;
+    if (!shares && pool->places >= pool->config.connections) return;
+    next->has_place = (uint8_t)!shares;
+    pool->places += next->has_place;
+    http_transfer_begin(next);
+  }
+}
+
+static CURLM *new_multi(http_lane *lane) {
+  CURLM *multi = curl_multi_init();
+  if (multi == NULL) return NULL;
+  int shared = lane == &lane->pool->lanes[HTTP_SHARED];
+  long most = lane->pool->config.connections;
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, lane);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, most);
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING, shared ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+  return multi;
+}
+
+static void close_multi(http_lane *lane) {
+  if (lane->multi != NULL) curl_multi_cleanup(lane->multi);
+  lane->multi = NULL;
+  uv_timer_stop(&lane->timer);
+}
+
+/* The connections that a lane keeps for later are not to be too many with those of the other. */
+static void make_room(http_lane *lane) {
+  http_lane *lanes = lane->pool->lanes;
+  http_lane *other = lane == lanes ? lanes + 1 : lanes;
+  if (other->transfers == 0 && other->sockets > 0 &&
+      lane->sockets + other->sockets >= lane->pool->config.connections)
+    close_multi(other);
+}
+
+/* Puts a transfer in its lane. Gives 0, or -1: there is not enough memory. */
+int http_pool_enter(http_transfer *transfer) {
+  http_lane *lane = transfer->lane;
+  make_room(lane);
+  if (lane->multi == NULL) lane->multi = new_multi(lane);
+  if (lane->transfers++ == 0) uv_ref((uv_handle_t *)&lane->timer);
+  return lane->multi && curl_multi_add_handle(lane->multi, transfer->easy) == CURLM_OK ? 0 : -1;
+}
+
+void http_pool_leave(http_transfer *transfer) {
+  http_lane *lane = transfer->lane;
+  if (--lane->transfers == 0) uv_unref((uv_handle_t *)&lane->timer);
+  if (lane->multi != NULL) curl_multi_remove_handle(lane->multi, transfer->easy);
 }
 
 static void configure_tls(CURL *easy, const http_config *config) {
@@ -189,7 +272,8 @@ static void configure(CURL *easy, http_pool *pool) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name being resolved holds nobody up */
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate, br, zstd");
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* see decode.c */
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
   curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
@@ -221,7 +305,8 @@ void http_pool_recycle(http_pool *pool, CURL *easy) {
 /* ---- beginning and end ---- */
 
 static void on_timer_closed(uv_handle_t *handle) {
-  release(handle->data);
+  http_lane *lane = handle->data;
+  release(lane->pool);
 }
 
 static void close_with_runtime(lull_closer *closer) {
@@ -233,6 +318,8 @@ static void close_with_runtime(lull_closer *closer) {
 /* Ends the transfers that are left and closes the connections. */
 void http_pool_close(http_pool *pool) {
   if (pool->closed) return;
+  while (!lull__list_empty(&pool->queue))
+    http_transfer_abort(lull__container(pool->queue.next, http_transfer, node), HTTP_CLOSED);
   while (!lull__list_empty(&pool->transfers))
     http_transfer_abort(lull__container(pool->transfers.next, http_transfer, node), HTTP_CLOSED);
   pool->closed = 1;
@@ -240,22 +327,20 @@ void http_pool_close(http_pool *pool) {
   for (int i = 0; i < pool->nspares; i++)
     curl_easy_cleanup(pool->spares[i]);
   pool->nspares = 0;
-  curl_multi_cleanup(pool->multi);
+  for (int i = 0; i < HTTP_LANES; i++)
+    close_multi(&pool->lanes[i]);
   for (int fd = 0; fd < pool->nsockets; fd++)
     if (pool->sockets[fd] != NULL) drop_socket(pool->sockets[fd]);
-  uv_close((uv_handle_t *)&pool->timer, on_timer_closed);
+  for (int i = 0; i < HTTP_LANES; i++)
+    uv_close((uv_handle_t *)&pool->lanes[i].timer, on_timer_closed);
 }
 
-static CURLM *new_multi(http_pool *pool) {
-  CURLM *multi = curl_multi_init();
-  if (multi == NULL) return NULL;
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, pool);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, pool);
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, pool->config.connections);
-  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, pool->config.connections);
-  return multi;
+static void init_lane(http_pool *pool, http_lane *lane) {
+  lane->pool = pool;
+  uv_timer_init(pool->rt->loop, &lane->timer);
+  lane->timer.data = lane;
+  uv_unref((uv_handle_t *)&lane->timer);
+  pool->holders++;
 }
 
 /* Takes the strings of config over, if it succeeds. */
@@ -264,15 +349,17 @@ int http_pool_new(http_pool **out, lull_t *rt, const http_config *config) {
   if (pool == NULL) return UV_ENOMEM;
   pool->rt = rt;
   pool->config = *config;
-  pool->multi = new_multi(pool);
-  if (pool->multi == NULL) {
+  pool->lanes[HTTP_OWN].pool = pool;
+  pool->lanes[HTTP_OWN].multi = new_multi(&pool->lanes[HTTP_OWN]);
+  if (pool->lanes[HTTP_OWN].multi == NULL) {
     free(pool);
     return UV_ENOMEM;
   }
+  pool->holders = 1; /* the caller */
   lull__list_init(&pool->transfers);
-  uv_timer_init(rt->loop, &pool->timer);
-  pool->timer.data = pool;
-  pool->holders = 2; /* the caller and the timer */
+  lull__list_init(&pool->queue);
+  for (int i = 0; i < HTTP_LANES; i++)
+    init_lane(pool, &pool->lanes[i]);
   pool->closer.close = close_with_runtime;
   lull__at_close(rt, &pool->closer);
   *out = pool;

@@ -138,47 +138,63 @@ static int has_room(const http_transfer *transfer) {
   return transfer->wants_more || transfer->done;
 }
 
-static int has_room_or_head(const http_transfer *transfer) {
-  return has_room(transfer) || transfer->head_done;
-}
-
 static int has_bytes(const http_transfer *transfer) {
   return transfer->body.size > 0 || transfer->done;
 }
 
-static void cancel_reading(lua_State *L, lull_t *rt, lull_task *task) {
+static void stop_reading(lua_State *L, lull_t *rt, lull_task *task) {
   (void)L;
   (void)rt;
-  ((http_transfer *)task->subject)->waiter = NULL;
+  http_transfer *transfer = task->subject;
+  transfer->reader = (http_waiter){0};
 }
 
 static void give_up(lua_State *L, lull_t *rt, lull_task *task) {
-  cancel_reading(L, rt, task);
-  http_transfer_abort(task->subject, HTTP_CLOSED);
+  stop_reading(L, rt, task);
+  http_transfer *transfer = task->subject;
+  http_transfer_abort(transfer, HTTP_CLOSED);
+  http_free(&transfer->body);
+}
+
+static void stop_sending(lua_State *L, lull_t *rt, lull_task *task) {
+  (void)L;
+  (void)rt;
+  http_transfer *transfer = task->subject;
+  transfer->sender = (http_waiter){0};
+  http_transfer_abort(transfer, HTTP_CLOSED);
 }
 
 /* Who is cancelled before the answer has begun gives it up; a body can be read on. */
 static const lull_wait answer_wait = {"an HTTP response", give_up, give_up};
-static const lull_wait body_wait = {"an HTTP body", cancel_reading, NULL};
+static const lull_wait body_wait = {"an HTTP body", stop_reading, stop_reading};
+static const lull_wait room_wait = {"an HTTP request", stop_sending, stop_sending};
+
+static http_waiter *waiter_of(http_transfer *transfer, const lull_wait *wait) {
+  return wait == &room_wait ? &transfer->sender : &transfer->reader;
+}
 
 /* Goes on with k at once, or when the condition holds. */
 static int await_transfer(lua_State *L, const lull_wait *wait, http_condition condition,
                           lua_KFunction k) {
   lull_t *rt = lull__rt(L);
   http_transfer *transfer = check_transfer(L);
+  http_waiter *waiter = waiter_of(transfer, wait);
   lull_task *task = lull__require_task(L, rt);
   lua_settop(L, 1);
+  if (waiter->task || waiter->woken) luaL_error(L, "another task reads this response already");
   if (condition(transfer)) return k(L, LUA_OK, (lua_KContext)rt);
-  if (transfer->waiter != NULL) return luaL_error(L, "another task reads this response already");
-  transfer->waiter = task;
-  transfer->awaited = condition;
+  *waiter = (http_waiter){task, condition, 0};
   return lull__suspend(L, rt, wait, transfer, k, (lua_KContext)rt);
 }
 
 /* The transfer at index 1, in the function that goes on. */
 static http_transfer *resumed(lua_State *L, int status, lua_KContext ctx) {
-  if (status == LUA_YIELD) lull__woken(L, (lull_t *)ctx);
-  return check_transfer(L);
+  lull_t *rt = (lull_t *)ctx;
+  const lull_wait *wait = rt->current->wait;
+  if (status == LUA_YIELD) lull__woken(L, rt);
+  http_transfer *transfer = check_transfer(L);
+  if (status == LUA_YIELD) waiter_of(transfer, wait)->woken = 0;
+  return transfer;
 }
 
 static int close_transfer(lua_State *L);
@@ -217,8 +233,7 @@ static int head(lua_State *L) {
   return await_transfer(L, &answer_wait, has_head, headed);
 }
 
-/* room([or_head]) -> whether more of the request's body is wanted: false when the transfer is
- * done or, if or_head is true, the answer has begun. */
+/* room() -> whether more of the request's body is wanted: false when the transfer is done. */
 static int roomy(lua_State *L, int status, lua_KContext ctx) {
   const http_transfer *transfer = resumed(L, status, ctx);
   lua_pushboolean(L, transfer->wants_more && !transfer->done);
@@ -226,7 +241,7 @@ static int roomy(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int room(lua_State *L) {
-  return await_transfer(L, &answer_wait, lua_toboolean(L, 2) ? has_room_or_head : has_room, roomy);
+  return await_transfer(L, &room_wait, has_room, roomy);
 }
 
 /* read(): what there is of the body, at least a byte; nothing at its end, or if it failed. */
@@ -254,8 +269,9 @@ static int feed(lua_State *L) {
   return 0;
 }
 
-static const char *const ends[] = {"",          "total", "read", "body too large", "head too large",
-                                   "no memory", "closed", "lost"};
+static const char *const ends[] = {
+    "",          "connect", "total", "read",        "body too large", "head too large",
+    "no memory", "closed",  "lost",  "two lengths", "bad encoding"};
 
 /* failure() -> nothing if all went well; otherwise how it ended, libcurl's code and text, the
  * system's error number, the answer of a proxy to CONNECT, and whether there was a connection. */
@@ -272,27 +288,53 @@ static int failure(lua_State *L) {
   return 6;
 }
 
-/* close(): gives up what is not done. */
+static int transfer_gc(lua_State *L) {
+  http_transfer **handle = luaL_checkudata(L, 1, TRANSFER);
+  http_transfer *transfer = *handle;
+  *handle = NULL;
+  if (transfer != NULL) http_transfer_free(transfer);
+  return 0;
+}
+
+static int is_waited_for(const http_transfer *transfer) {
+  const http_waiter *reader = &transfer->reader, *sender = &transfer->sender;
+  return reader->task || reader->woken || sender->task || sender->woken;
+}
+
+/* abort(): gives up what is not done; what has come can still be read. */
+static int abort_transfer(lua_State *L) {
+  http_transfer **handle = luaL_checkudata(L, 1, TRANSFER);
+  if (*handle != NULL) http_transfer_abort(*handle, HTTP_CLOSED);
+  return 0;
+}
+
+/* close(): gives up what is not done. Who waits for it, or was woken, finds it closed. */
 static int close_transfer(lua_State *L) {
   http_transfer **handle = luaL_checkudata(L, 1, TRANSFER);
   http_transfer *transfer = *handle;
-  if (transfer == NULL) return 0;
-  if (transfer->waiter != NULL) { /* whoever waits finds it closed */
-    http_transfer_abort(transfer, HTTP_CLOSED);
-    return 0;
+  if (transfer == NULL || !is_waited_for(transfer)) return transfer_gc(L);
+  http_transfer_abort(transfer, HTTP_CLOSED);
+  if (transfer->result == CURLE_OK) { /* it has ended, and whoever waited for that is too late */
+    transfer->result = CURLE_ABORTED_BY_CALLBACK;
+    transfer->end = HTTP_CLOSED;
   }
-  *handle = NULL;
-  http_transfer_free(transfer);
+  http_free(&transfer->body);
   return 0;
 }
 
 static const luaL_Reg pool_methods[] = {
     {"start", start}, {"close", close_pool}, {"__gc", close_pool}, {NULL, NULL}};
 
-static const luaL_Reg transfer_methods[] = {
-    {"finish", finish},        {"head", head},           {"room", room},
-    {"read", read_piece},      {"feed", feed},           {"failure", failure},
-    {"close", close_transfer}, {"__gc", close_transfer}, {NULL, NULL}};
+static const luaL_Reg transfer_methods[] = {{"finish", finish},
+                                            {"head", head},
+                                            {"room", room},
+                                            {"read", read_piece},
+                                            {"feed", feed},
+                                            {"failure", failure},
+                                            {"abort", abort_transfer},
+                                            {"close", close_transfer},
+                                            {"__gc", transfer_gc},
+                                            {NULL, NULL}};
 
 static void new_metatable(lua_State *L, lull_t *rt, const char *name, const luaL_Reg *methods) {
   luaL_newmetatable(L, name);

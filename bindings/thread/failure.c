@@ -91,7 +91,7 @@ static void adopt(lua_State *L, lull_t *rt, int error, int text) {
 /* Raises the error that was packed. */
 int lull__raise_failure(lua_State *L, lull_t *rt, lull_border *border, lull_parcel *parcel) {
   int error = lua_gettop(L) + 1;
-  if (parcel->size == 0) return luaL_error(L, "not enough memory");
+  if (parcel->size == 0) lull__no_memory(L);
   lull__unpack_parcel(L, border, parcel); /* error, traceback, text */
   lull__parcel_free(parcel);
   adopt(L, rt, error, error + 2);

@@ -84,8 +84,7 @@ static void push_kept(lua_State *L, int *reference, void (*push_new)(lua_State *
 }
 
 /* The dump of the function at index, which keeps it alive; NULL if it is to go by its name. */
-const lull_dump *lull__dump_of(lua_State *L, lull_border *border, int index,
-                               lull_parcel *scratch) {
+const lull_dump *lull__dump_of(lua_State *L, lull_border *border, int index, lull_parcel *scratch) {
   luaL_checkstack(L, 10, NULL);
   push_kept(L, &border->dumped, push_weak_table);
   lua_pushvalue(L, index);

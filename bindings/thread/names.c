@@ -52,8 +52,7 @@ static int grow_entries(lull_names *names) {
   grown.entries = calloc(grown.capacity, sizeof *grown.entries);
   if (grown.entries == NULL) return UV_ENOMEM;
   for (size_t i = 0; i < names->capacity; i++)
-    if (names->entries[i].value != NULL)
-      *slot(&grown, names->entries[i].value) = names->entries[i];
+    if (names->entries[i].value != NULL) *slot(&grown, names->entries[i].value) = names->entries[i];
   free(names->entries);
   *names = grown;
   return 0;
@@ -77,13 +76,11 @@ static int add_text(lull_names *names, const char *text) {
 static void add(lua_State *L, lull_names *names, const char *module, const char *field) {
   const void *value = lua_topointer(L, -1);
   if (value == NULL) return;
-  if (2 * names->count >= names->capacity && grow_entries(names) < 0)
-    luaL_error(L, "not enough memory");
+  if (2 * names->count >= names->capacity && grow_entries(names) < 0) lull__no_memory(L);
   entry *found = slot(names, value);
   if (found->value != NULL) return;
   size_t name = names->text_size;
-  if (add_text(names, module) < 0 || add_text(names, field) < 0)
-    luaL_error(L, "not enough memory");
+  if (add_text(names, module) < 0 || add_text(names, field) < 0) lull__no_memory(L);
   *found = (entry){value, name};
   names->count++;
 }
@@ -135,10 +132,10 @@ static int is_original(lua_State *L) {
 /* Of the globals only these: the rest is the script's, and not there in other states. */
 static void add_globals(lua_State *L, lull_names *names) {
   static const char *const known[] = {
-      "assert", "collectgarbage", "dofile", "error",  "getmetatable", "ipairs",   "load",
-      "next",   "loadfile",       "pairs",  "pcall",  "print",        "rawequal", "rawget",
-      "rawlen", "rawset",         "select", "warn",   "setmetatable", "tonumber", "tostring",
-      "type",   "xpcall",         "require"};
+      "assert",       "collectgarbage", "dofile",   "error",  "getmetatable", "ipairs",
+      "load",         "next",           "loadfile", "pairs",  "pcall",        "print",
+      "rawequal",     "rawget",         "rawlen",   "rawset", "select",       "warn",
+      "setmetatable", "tonumber",       "tostring", "type",   "xpcall",       "require"};
   lua_pushglobaltable(L);
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     lua_pushstring(L, known[i]);
@@ -151,8 +148,8 @@ static void add_globals(lua_State *L, lull_names *names) {
 
 /* index(names): fills it. Lua's own modules and lull come first: others may hold the same. */
 static int index_loaded(lua_State *L) {
-  static const char *const first[] = {"string", "table", "math",  "io",      "os",
-                                      "utf8",   "debug", "lull",  "package", "coroutine"};
+  static const char *const first[] = {"string", "table", "math", "io",      "os",
+                                      "utf8",   "debug", "lull", "package", "coroutine"};
   lull_names *names = lua_touserdata(L, 1);
   luaL_checkstack(L, 10, NULL);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -185,7 +182,7 @@ static uint64_t fingerprint(lua_State *L) {
 static int refresh(lua_State *L, lull_border *border) {
   if (border->names == NULL) border->names = calloc(1, sizeof *border->names);
   lull_names *names = border->names;
-  if (names == NULL) luaL_error(L, "not enough memory");
+  if (names == NULL) lull__no_memory(L);
   uint64_t now = fingerprint(L);
   if (names->fingerprint == now) return 0;
   clear(names);

@@ -1,10 +1,12 @@
-/* A parcel being packed: what pack.c and place.c share. */
+/* A parcel being packed: what pack.c, contents.c, seen.c and place.c share. */
 #ifndef LULL_PACK_H
 #define LULL_PACK_H
 
+#include <string.h>
+
 #include "thread.h"
 
-enum { LULL_FEW = 8 };
+enum { LULL_FEW = 8, LULL_SOME = 16 };
 
 typedef struct packed_object {
   uint32_t parent; /* the number of the object it was found in first, or 0 */
@@ -30,7 +32,7 @@ typedef struct packer {
   uint32_t count, capacity;
   packed_object *objects, few[LULL_FEW];
   size_t nseen, seen_capacity;
-  seen_entry *seen, some[2 * LULL_FEW];
+  seen_entry *seen, some[LULL_SOME];
 } packer;
 
 enum { PACK_FIRST = 2 };
@@ -39,8 +41,42 @@ static inline int pack_objects(const packer *p) {
   return PACK_FIRST + p->nvalues;
 }
 
+/* seen.c */
+void lull__seen_init(packer *p);
+void lull__seen_free(packer *p);
+uint64_t lull__seen(const packer *p, const void *value);
+void lull__see(packer *p, const void *value, uint64_t what);
+packed_object *lull__new_packed(packer *p, const void *value);
+
+/* pack.c, contents.c */
+void lull__pack_value(packer *p, int index);
+void lull__pack_contents(packer *p);
+
 /* place.c. Raise an error that says where the value at index is, or an object, and what it is. */
 _Noreturn void lull__refuse(packer *p, int index, const char *what);
 _Noreturn void lull__refuse_object(packer *p, uint32_t number, const char *what);
+
+static inline void lull__put(packer *p, const void *bytes, size_t n) {
+  memcpy(lull__parcel_add(p->L, p->parcel, n), bytes, n);
+}
+
+static inline void lull__put_tag(packer *p, enum lull_tag tag) {
+  *lull__parcel_add(p->L, p->parcel, 1) = (unsigned char)tag;
+}
+
+static inline void lull__put_tagged(packer *p, enum lull_tag tag, const void *bytes, size_t n) {
+  unsigned char *place = lull__parcel_add(p->L, p->parcel, 1 + n);
+  *place = (unsigned char)tag;
+  memcpy(place + 1, bytes, n);
+}
+
+static inline void lull__put_u32(packer *p, uint32_t n) {
+  lull__put(p, &n, sizeof n);
+}
+
+static inline void lull__put_string(packer *p, const char *text, size_t size) {
+  lull__put(p, &size, sizeof size);
+  if (size > 0) lull__put(p, text, size);
+}
 
 #endif

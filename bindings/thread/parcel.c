@@ -20,7 +20,7 @@ static int grow(lull_parcel *parcel, size_t n) {
 }
 
 unsigned char *lull__parcel_add(lua_State *L, lull_parcel *parcel, size_t n) {
-  if (parcel->capacity - parcel->size < n && grow(parcel, n) < 0) luaL_error(L, "not enough memory");
+  if (parcel->capacity - parcel->size < n && grow(parcel, n) < 0) lull__no_memory(L);
   unsigned char *place = parcel->bytes + parcel->size;
   parcel->size += n;
   return place;

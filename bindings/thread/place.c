@@ -132,8 +132,8 @@ static void push_place(packer *p, uint32_t number) {
 /* With the place on top. */
 static _Noreturn void refuse(packer *p, const char *what) {
   int from = p->cargo == LULL_RESULTS || p->cargo == LULL_TO_PARENT || p->cargo == LULL_FAILURE;
-  luaL_error(p->L, "cannot copy %s a thread: %s: %s", from ? "from" : "to",
-             lua_tostring(p->L, -1), what);
+  luaL_error(p->L, "cannot copy %s a thread: %s: %s", from ? "from" : "to", lua_tostring(p->L, -1),
+             what);
   abort(); /* not reached */
 }
 

@@ -1,19 +1,8 @@
-/* The Lua state of a thread: a runtime of its own, in which jobs are called one after the other. */
+/* The Lua state of a thread: a runtime of its own, in which functions are called one after the
+ * other. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "thread.h"
-
-/* The runtime whose code this thread runs just now, for the signal handler. */
-static _Thread_local lull_t *volatile running;
-
-/* Async-signal-safe. */
-void lull__interrupt_running(void) {
-  lull_t *rt = running;
-  if (rt != NULL) lull__interrupt_for_good(rt);
-}
-
-/* ---- making it ---- */
 
 /* os.exit ends the process: what other threads do is not waited for. */
 static int exit_process(lua_State *L) {
@@ -30,76 +19,55 @@ static int prepare(lua_State *L) {
   return 0;
 }
 
-void lull__thread_open(lull_thread *thread) {
+/* On the runtime's thread: what the state takes over from it. */
+void lull__state_init(lull_thread *thread) {
+  const lull_t *rt = thread->hub->rt;
+  lull_lua_thread *self = lull__lua_thread(thread);
+  self->debug = rt->debug;
+  self->memory_limit = rt->memory ? lull__memory_limit(rt->memory) : 0;
+}
+
+int lull__state_open(lull_thread *thread) {
+  lull_lua_thread *self = lull__lua_thread(thread);
   lull_options options;
   lull_options_init(&options);
-  options.debug = thread->debug;
-  options.memory_limit = thread->memory_limit;
-  thread->error = lull_new(&thread->rt, &options);
-  if (thread->error < 0) return;
-  lua_State *L = lull_state(thread->rt);
+  options.debug = self->debug;
+  options.memory_limit = self->memory_limit;
+  int error = lull_new(&self->rt, &options);
+  if (error < 0) return error;
+  lua_State *L = lull_state(self->rt);
   lua_pushcfunction(L, prepare);
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
-  lull_close(thread->rt);
-  thread->rt = NULL;
-  thread->error = UV_ENOMEM;
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return 0;
+  lull_close(self->rt);
+  return UV_ENOMEM;
 }
 
-void lull__thread_close(lull_thread *thread) {
-  if (thread->rt == NULL) return;
-  lull__border_free(lull_state(thread->rt), &thread->border);
-  lull_close(thread->rt);
+void lull__state_close(lull_thread *thread) {
+  lull_lua_thread *self = lull__lua_thread(thread);
+  lull__border_free(lull_state(self->rt), &self->border);
+  lull__paths_unref(self->paths);
+  lull_close(self->rt);
 }
 
-/* Collects the garbage of the last jobs. */
-void lull__thread_collect(lull_thread *thread) {
-  if (thread->rt != NULL) lua_gc(lull_state(thread->rt), LUA_GCCOLLECT);
+/* Collects the garbage of the last calls. */
+void lull__state_collect(lull_thread *thread) {
+  lua_gc(lull_state(lull__lua_thread(thread)->rt), LUA_GCCOLLECT);
 }
 
 /* ---- calling ---- */
 
-/* set_paths(path, cpath): light userdata, strings of C's. */
-static int set_paths(lua_State *L) {
-  static const char *const fields[] = {"path", "cpath"};
-  lua_getglobal(L, "package");
-  for (int i = 0; i < 2; i++) {
-    const char *path = lua_touserdata(L, i + 1);
-    if (path == NULL) continue;
-    lua_pushstring(L, path);
-    lua_setfield(L, 3, fields[i]);
-  }
-  return 0;
-}
-
-/* The threads of a runtime find modules where it does. */
-static void follow_paths(lull_thread *thread, lua_State *L) {
-  lull_hub *hub = thread->hub;
-  if (thread->paths == hub->paths) return;
-  uv_mutex_lock(&hub->lock);
-  char *path = hub->path ? strdup(hub->path) : NULL;
-  char *cpath = hub->cpath ? strdup(hub->cpath) : NULL;
-  thread->paths = hub->paths;
-  uv_mutex_unlock(&hub->lock);
-  lua_pushcfunction(L, set_paths);
-  lua_pushlightuserdata(L, path);
-  lua_pushlightuserdata(L, cpath);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
-  free(path);
-  free(cpath);
-}
-
-typedef struct call {
+typedef struct calling {
   lull_thread *thread;
   const lull_parcel *parcel;
   void (*push_first)(lua_State *, lull_thread *);
   int failed;
-} call;
+} calling;
 
-/* call_function(call) -> its results, or its error */
+/* call_function(calling) -> its results, or its error */
 static int call_function(lua_State *L) {
-  call *c = lua_touserdata(L, 1);
+  calling *c = lua_touserdata(L, 1);
   lua_pushcfunction(L, lull__thread_handler);
-  int n = lull__unpack_parcel(L, &c->thread->border, c->parcel);
+  int n = lull__unpack_parcel(L, &lull__lua_thread(c->thread)->border, c->parcel);
   if (c->push_first != NULL) {
     c->push_first(L, c->thread);
     lua_insert(L, 4);
@@ -109,36 +77,36 @@ static int call_function(lua_State *L) {
   return lua_gettop(L) - 2;
 }
 
-/* Runs a call, and the tasks it leaves to their end; the results, or the error, are on the stack.
- * Gives whether it failed. */
-static int run(lull_thread *thread, lua_State *L, call *c) {
-  lull_t *rt = thread->rt;
-  running = rt;
+/* Makes a call, and lets the tasks it leaves unwind; its results, or its error, are on the stack
+ * then. Gives whether it failed. */
+static int run(lull_t *rt, lua_State *L, calling *c) {
+  lull__thread_runs(rt);
   *rt->strict = 1;
   lua_pushcfunction(L, call_function);
   lua_pushlightuserdata(L, c);
   int status = lua_pcall(L, 1, LUA_MULTRET, 0);
   *rt->strict = 0;
   if (rt->live > 0) lull__drain(L, rt);
-  running = NULL;
+  lull__thread_runs(NULL);
   lull__interrupt_move(rt, NULL);
+  rt->loop_closed = 0;
   return status != LUA_OK || c->failed;
 }
 
-/* Calls the function that a parcel holds, with the arguments that follow it; push_first, unless
- * NULL, pushes one to go before these. Puts what it returns, or raises, into the parcel in their
- * place, and gives whether it has failed. */
-int lull__thread_call(lull_thread *thread, lull_parcel *parcel,
+/* Makes a call, whose outcome takes the place of its arguments. push_first, unless NULL, pushes one
+ * more to go before these. */
+void lull__state_call(lull_thread *thread, lull_call *call,
                       void (*push_first)(lua_State *, lull_thread *)) {
-  lua_State *L = lull_state(thread->rt);
-  lull_border *border = &thread->border;
-  call c = {.thread = thread, .parcel = parcel, .push_first = push_first};
-  follow_paths(thread, L);
-  int failed = run(thread, L, &c);
+  lull_lua_thread *self = lull__lua_thread(thread);
+  lua_State *L = lull_state(self->rt);
+  lull_parcel *parcel = &call->parcel;
+  calling c = {.thread = thread, .parcel = parcel, .push_first = push_first};
+  lull__paths_follow(L, &self->paths, call->paths);
+  int failed = run(self->rt, L, &c), n = lua_gettop(L);
   parcel->size = 0;
   if (!failed)
-    failed = lull__pack_parcel(L, border, parcel, LULL_RESULTS, lua_gettop(L), NULL) != LUA_OK;
-  if (failed) lull__pack_failure(L, border, parcel);
+    failed = lull__pack_parcel(L, &self->border, parcel, LULL_RESULTS, n, NULL) != LUA_OK;
+  if (failed) lull__pack_failure(L, &self->border, parcel);
+  call->failed = (uint8_t)failed;
   lua_settop(L, 0);
-  return failed;
 }

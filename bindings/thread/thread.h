@@ -1,12 +1,13 @@
 /* What the files of lull.thread share. Values cross from one Lua state to another as a parcel of
- * bytes (parcel.c, names.c, functions.c, pack.c, unpack.c, failure.c); a hub joins a runtime to its
- * threads (hub.c, thread.c, state.c), which run jobs (job.c, pool.c) or are workers (worker.c). */
+ * bytes (parcel.c, names.c, functions.c, pack.c, place.c, unpack.c, failure.c). A call (call.c) is
+ * made in the state of a thread (state.c, paths.c): as a pool's job (job.c), or a worker
+ * (worker.c).
+ */
 #ifndef LULL_THREAD_H
 #define LULL_THREAD_H
 
-#include <pthread.h>
-
 #include "../bindings.h"
+#include "threads.h"
 
 /* ---- parcels ---- */
 
@@ -28,9 +29,9 @@ enum { LULL_LOADED = 64 };
 
 typedef struct lull_border {
   lull_names *names;
-  int dumped, loaded;            /* references in the registry, or 0 */
-  uint64_t last_dump;            /* numbers of functions sent out */
-  uint64_t loads[LULL_LOADED];   /* which function each place in the table `loaded` has */
+  int dumped, loaded;          /* references in the registry, or 0 */
+  uint64_t last_dump;          /* numbers of functions sent out */
+  uint64_t loads[LULL_LOADED]; /* which function each place in the table `loaded` has */
 } lull_border;
 
 void lull__border_free(lua_State *L, lull_border *border);
@@ -58,13 +59,18 @@ void lull__push_function(lua_State *L, lull_border *border, uint64_t number, con
                          size_t size);
 
 /* pack.c. What is packed, for what errors say; a failure is packed as far as it can be. */
-typedef enum lull_cargo { LULL_CALL, LULL_RESULTS, LULL_TO_WORKER, LULL_TO_PARENT, LULL_FAILURE }
-lull_cargo;
+typedef enum lull_cargo {
+  LULL_CALL,
+  LULL_RESULTS,
+  LULL_TO_WORKER,
+  LULL_TO_PARENT,
+  LULL_FAILURE
+} lull_cargo;
 
 /* Takes n values off the stack and adds them to the parcel; dump: of the first one, or NULL. On
  * failure pushes the error and gives its status. */
-int lull__pack_parcel(lua_State *L, lull_border *border, lull_parcel *parcel, lull_cargo cargo, int n,
-               const lull_dump *dump);
+int lull__pack_parcel(lua_State *L, lull_border *border, lull_parcel *parcel, lull_cargo cargo,
+                      int n, const lull_dump *dump);
 
 enum lull_tag {
   LULL_T_NIL,
@@ -103,107 +109,68 @@ int lull__raise_failure(lua_State *L, lull_t *rt, lull_border *border, lull_parc
 
 /* ---- threads ---- */
 
-typedef struct lull_hub lull_hub;
-typedef struct lull_thread lull_thread;
+/* Where modules are found. It never changes: another one takes its place. */
+typedef struct lull_paths {
+  atomic_int refs;
+  char *path, *cpath;
+} lull_paths;
 
-/* A request that another thread ends. */
-typedef enum lull_progress {
-  LULL_NEW,
-  LULL_QUEUED, /* in a list, from which it can be taken back */
-  LULL_TAKEN,
-  LULL_FINISHED
-} lull_progress;
-
-typedef struct lull_errand {
-  lull_request request;
-  lull_node node; /* guarded by the lock, as progress and counts are */
-  lull_node all;  /* in the hub's list: only the runtime's thread looks there */
+/* What a runtime keeps for its threads that run Lua. */
+typedef struct lull_desk {
   lull_hub *hub;
-  lull_progress progress;
-  uint8_t counts;   /* the loop is to wait for it */
-  uint8_t orphaned; /* the runtime has closed: whose thread is done with it frees it */
-} lull_errand;
-
-/* What joins a runtime to its threads. */
-struct lull_hub {
-  lull_t *rt;          /* its thread's */
-  lull_border border;  /* the same */
-  lull_node errands;   /* the same: those in flight */
+  lull_border border; /* of the runtime's own state */
+  lull_paths *paths;  /* when the last call was sent */
   lull_closer closer;
-  uv_async_t async;    /* wakes the loop; keeps it alive while `active` */
-  uv_mutex_t lock;     /* guards what follows, and pools and workers. No Lua while it is held */
-  uv_cond_t ended;     /* a thread has */
-  lull_node threads;   /* alive */
-  lull_node dead;      /* to be joined */
-  lull_node finished;  /* errands to be told of */
-  char *path, *cpath;  /* of package, when the last job was sent */
-  atomic_uint paths;   /* counts changes of these */
-  uint32_t born;
-  int active;          /* what the loop is to wait for: see lull__hub_update */
-  int refs;
-  uint8_t held, closing, closed;
-};
+} lull_desk;
 
-struct lull_thread {
-  lull_node node; /* in hub->threads or hub->dead */
-  lull_node idle; /* in its pool's list */
-  lull_hub *hub;
-  void *owner; /* a pool or a worker; live runs its thread, ended is called, locked, at the end */
-  void (*live)(lull_thread *thread);
-  void (*ended)(lull_thread *thread);
-  uv_thread_t id;
-  uv_cond_t wake;
-  lull_t *rt;    /* of the thread itself, as border and paths are; NULL: it could not be made */
-  int error;     /* why not */
+/* A thread with a Lua state. */
+typedef struct lull_lua_thread {
+  lull_thread base;
+  lull_t *rt; /* its own */
   lull_border border;
-  unsigned paths;
-  int debug; /* what the runtime was told when the thread was made, as the limit */
+  lull_paths *paths;
   size_t memory_limit;
-  void *job;     /* guarded by the hub's lock, as what follows is: what it has to do */
-  uint8_t runs;  /* code that may be interrupted */
-  uint8_t left;  /* it would not end: it cleans up by itself */
-  char name[16];
-};
+  int debug;
+} lull_lua_thread;
 
-/* hub.c */
-lull_hub *lull__hub_new(lua_State *L, lull_t *rt);
-void lull__hub_ref(lull_hub *hub);        /* locked */
-void lull__hub_unref(lull_hub *hub);      /* not locked */
-void lull__hub_wake(lull_hub *hub);       /* locked */
-void lull__hub_update(lull_hub *hub);     /* on the runtime's thread, not locked */
-void lull__hub_note_paths(lua_State *L, lull_hub *hub);
+/* A function and its arguments on their way; then their outcome. */
+typedef struct lull_call {
+  lull_parcel parcel;
+  lull_paths *paths;
+  int error; /* of libuv's: there was no thread */
+  uint8_t failed;
+} lull_call;
 
-/* errand.c */
-void *lull__new_errand(lua_State *L, lull_t *rt, lull_hub *hub, size_t size,
-                       void (*drop)(lull_request *));
-void lull__errand_gone(lull_errand *errand);                     /* what drop begins with */
-void lull__errand_count(lull_errand *errand, int counts);        /* locked */
-void lull__errand_queue(lull_errand *errand, lull_node *list);   /* locked */
-lull_errand *lull__errand_take(lull_node *list);                 /* locked; NULL: empty */
-void lull__errand_finish(lull_errand *errand);                   /* locked */
+/* paths.c */
+lull_paths *lull__paths_of(lua_State *L, lull_desk *desk); /* owned by the caller; may be NULL */
+void lull__paths_unref(lull_paths *paths);
+void lull__paths_follow(lua_State *L, lull_paths **followed, lull_paths *paths);
 
-/* thread.c */
-lull_thread *lull__thread_start(lull_hub *hub, const char *kind, void *owner,
-                                void (*live)(lull_thread *), void (*ended)(lull_thread *),
-                                void *job, int *error); /* locked, on the runtime's thread */
-void lull__thread_interrupt(lull_thread *thread); /* locked */
-
-/* state.c: on the thread itself */
-void lull__thread_open(lull_thread *thread);
-void lull__thread_close(lull_thread *thread);
-int lull__thread_call(lull_thread *thread, lull_parcel *parcel,
+/* state.c: the thread's end, on the thread but for init */
+void lull__state_init(lull_thread *thread);
+int lull__state_open(lull_thread *thread);
+void lull__state_close(lull_thread *thread);
+void lull__state_collect(lull_thread *thread);
+void lull__state_call(lull_thread *thread, lull_call *call,
                       void (*push_first)(lua_State *, lull_thread *));
-void lull__thread_collect(lull_thread *thread);
-void lull__interrupt_running(void);
 
-/* What each file gives to the binding's table, on top of the stack: functions with the runtime and
- * the hub as upvalues. */
-void lull__thread_setfuncs(lua_State *L, lull_t *rt, lull_hub *hub, const luaL_Reg *functions);
-void lull__open_pool(lua_State *L, lull_t *rt, lull_hub *hub);
-void lull__open_worker(lua_State *L, lull_t *rt, lull_hub *hub);
+static inline lull_lua_thread *lull__lua_thread(lull_thread *thread) {
+  return lull__container(thread, lull_lua_thread, base);
+}
 
-static inline lull_hub *lull__hub(lua_State *L) {
+/* binding.c: functions have the runtime and its desk as upvalues */
+void lull__desk_functions(lua_State *L, lull_t *rt, lull_desk *desk, const luaL_Reg *functions);
+void lull__open_jobs(lua_State *L, lull_t *rt, lull_desk *desk);
+void lull__open_workers(lua_State *L, lull_t *rt, lull_desk *desk);
+
+static inline lull_desk *lull__desk(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(2));
 }
+
+/* call.c: the runtime's end */
+void lull__call_free(lull_call *call);
+void lull__call_pack(lua_State *L, lull_desk *desk, lull_call *call, int index,
+                     const lull_dump *dump);
+int lull__call_outcome(lua_State *L, lull_t *rt, lull_desk *desk, lull_call *call);
 
 #endif

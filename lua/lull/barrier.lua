@@ -84,7 +84,10 @@ end, "barrier:wait")
 --- Waits until as many tasks wait as the barrier has parties. Raises BrokenBarrierError if it is
 --- reset or aborted meanwhile. After asyncio.Barrier.wait.
 ---@return lull.Coroutine coroutine awaits to a place from 1 to n, a different one for each
-function Barrier:wait() return wait(self) end
+function Barrier:wait()
+  check.self(self, Barrier, "wait")
+  return wait(self)
+end
 
 local function finished()
   local future = core.future()
@@ -95,6 +98,7 @@ end
 --- Those who wait get BrokenBarrierError; then the barrier is as new. After asyncio.Barrier.reset.
 ---@return lull.Future future done: nothing needs to be awaited, but it may be, as in asyncio
 function Barrier:reset()
+  check.self(self, Barrier, "reset")
   self.state = self.count > 0 and "resetting" or "filling"
   wake_all(self.waiting)
   return finished()
@@ -104,6 +108,7 @@ end
 --- After asyncio.Barrier.abort.
 ---@return lull.Future future done: nothing needs to be awaited, but it may be, as in asyncio
 function Barrier:abort()
+  check.self(self, Barrier, "abort")
   self.state = "broken"
   wake_all(self.waiting)
   wake_all(self.blocked)
@@ -112,15 +117,24 @@ end
 
 --- How many tasks it takes.
 ---@return integer
-function Barrier:parties() return self.size end
+function Barrier:parties()
+  check.self(self, Barrier, "parties")
+  return self.size
+end
 
 --- How many wait now.
 ---@return integer
-function Barrier:n_waiting() return self.state == "filling" and self.count or 0 end
+function Barrier:n_waiting()
+  check.self(self, Barrier, "n_waiting")
+  return self.state == "filling" and self.count or 0
+end
 
 --- Whether it was aborted.
 ---@return boolean
-function Barrier:broken() return self.state == "broken" end
+function Barrier:broken()
+  check.self(self, Barrier, "broken")
+  return self.state == "broken"
+end
 
 function Barrier:__tostring()
   return ("barrier (%s, %d of %d)"):format(self.state, self:n_waiting(), self.size)

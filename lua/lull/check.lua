@@ -16,6 +16,20 @@ function M.type_name(value)
   return type(value)
 end
 
+--- A value as error messages show it: the user's own __tostring may do anything.
+function M.show(value)
+  local kind = type(value)
+  if kind == "string" or kind == "number" or kind == "boolean" then return tostring(value) end
+  return M.type_name(value)
+end
+
+--- What a method is called on must be an object of its class: a dot may stand for the colon.
+function M.self(self, class, name, level)
+  if getmetatable(self) == class then return end
+  error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
+    M.type_name(self)), 3 + (level or 0))
+end
+
 --- The value must be of a Lua type, or (optional) nil.
 function M.type(index, name, value, expected, optional, level)
   if type(value) == expected or optional and value == nil then return end
@@ -54,7 +68,7 @@ function M.options(index, name, options, known)
   if options == nil then return {} end
   M.type(index, name, options, "table", false, 1)
   for key in next, options do
-    if not known[key] then M.fail(index, name, ("unknown option '%s'"):format(tostring(key)), 1) end
+    if not known[key] then M.fail(index, name, ("unknown option '%s'"):format(M.show(key)), 1) end
   end
   return options
 end

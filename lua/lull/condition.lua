@@ -13,14 +13,24 @@ Condition.__index = Condition
 
 --- Acquires the condition's lock.
 ---@return lull.Coroutine coroutine awaits to a lull.Guard, which releases the lock when closed
-function Condition:acquire() return self.lock:acquire() end
+function Condition:acquire()
+  check.self(self, Condition, "acquire")
+  return self.lock:acquire()
+end
 
 --- Releases the condition's lock. Raises an error if it is not held.
-function Condition:release() self.lock:release() end
+function Condition:release()
+  check.self(self, Condition, "release")
+  if not self.lock:locked() then error("the lock is not acquired", 2) end
+  self.lock:release()
+end
 
 --- Whether the condition's lock is held.
 ---@return boolean
-function Condition:locked() return self.lock:locked() end
+function Condition:locked()
+  check.self(self, Condition, "locked")
+  return self.lock:locked()
+end
 
 local function check_locked(self, name)
   if not self.lock:locked() then error(("%s: the lock is not acquired"):format(name), 3) end
@@ -59,7 +69,10 @@ end, "condition:wait")
 --- Gives the lock back, waits to be notified, and takes the lock again, also when it is cancelled
 --- meanwhile. Raises an error if the lock is not held. After asyncio.Condition.wait.
 ---@return lull.Coroutine coroutine awaits to true
-function Condition:wait() return wait(self) end
+function Condition:wait()
+  check.self(self, Condition, "wait")
+  return wait(self)
+end
 
 local wait_for = async(function(self, predicate)
   local result = predicate()
@@ -76,6 +89,7 @@ end, "condition:wait_for")
 ---@param predicate fun(): any
 ---@return lull.Coroutine coroutine awaits to what the predicate gave
 function Condition:wait_for(predicate)
+  check.self(self, Condition, "wait_for")
   check.type(1, "wait_for", predicate, "function")
   return wait_for(self, predicate)
 end
@@ -84,6 +98,7 @@ end
 --- After asyncio.Condition.notify.
 ---@param n integer? how many at most; 1 if left out
 function Condition:notify(n)
+  check.self(self, Condition, "notify")
   check.type(1, "notify", n, "number", true)
   check_locked(self, "notify")
   local left = n or 1
@@ -100,6 +115,7 @@ end
 
 --- Wakes all waiters. Raises an error if the lock is not held. After asyncio.Condition.notify_all.
 function Condition:notify_all()
+  check.self(self, Condition, "notify_all")
   check_locked(self, "notify_all")
   self:notify(math.huge)
 end

@@ -13,6 +13,7 @@ local unset = {}
 --- The value in the running task (outside any task: the runtime's), or the default.
 ---@return any
 function ContextVar:get()
+  check.self(self, ContextVar, "get")
   local context = core.get_context()
   local value = context and context[self]
   if value == nil then return self.default end
@@ -24,6 +25,7 @@ end
 --- awaited in place shares it with its awaiter.
 ---@param value any nil is a value like others: it hides the default
 function ContextVar:set(value)
+  check.self(self, ContextVar, "set")
   local copy = {}
   for key, other in pairs(core.get_context() or copy) do copy[key] = other end
   if value == nil then value = unset end

@@ -18,8 +18,8 @@ Error.__name = "lull.Error"
 
 local function to_string(self)
   local message = self.message
-  if message == nil then return self.name end
-  return self.name .. ": " .. tostring(message)
+  if message == nil then return tostring(self.name) end
+  return tostring(self.name) .. ": " .. tostring(message)
 end
 
 Error.__tostring = to_string
@@ -34,12 +34,20 @@ end
 
 setmetatable(Error, {__call = new_error})
 
+local function is_class(value)
+  return type(value) == "table" and rawget(value, "__tostring") ~= nil
+    and type(getmetatable(value)) == "table"
+end
+
 --- Makes a class of errors: `local ParseError = lull.Error:extend("ParseError")`, then
 --- `error(ParseError("bad token", {line = 3}))`. The second argument's fields become the error's.
 --- Raises an argument error if the name is no string.
 ---@param name string what `err.name` and `tostring(err)` say
 ---@return lull.Error class
 function Error:extend(name)
+  if not is_class(self) then
+    error("calling 'extend' on bad self (error class expected, got " .. type(self) .. ")", 2)
+  end
   if type(name) ~= "string" then
     error("bad argument #1 to 'extend' (string expected, got " .. type(name) .. ")", 2)
   end
@@ -103,7 +111,7 @@ M.is_instance = is_instance
 ---@return boolean
 function M.is_error(err, class)
   class = class or Error
-  if type(class) ~= "table" or not rawget(class, "__tostring") then
+  if not is_class(class) then
     error("bad argument #2 to 'is_error' (error class expected, got " .. type(class) .. ")", 2)
   end
   if is_instance(err, class) then return true end

@@ -11,6 +11,7 @@ local async = core.async
 local binding = core.binding("fs")
 local check_flag, check_mode, check_path = common.check_flag, common.check_mode, common.check_path
 local checked, fail, join = common.checked, common.fail, common.join
+local is_path, type = binding.is_path, type -- what is done most often costs the least
 
 local ALL_MAY_WRITE, ALL_MAY_ENTER = 438, 511 -- 0666 and 0777; the umask takes from them
 
@@ -26,7 +27,7 @@ local open = async(file.open, "fs.open")
 ---@param path string
 ---@param mode string? "r", "w", "a", with "+" for both ways, and "b", which changes nothing; "r" if
 --- left out
----@return lull.Coroutine coroutine awaits to a lull.File
+---@return lull.Coroutine coroutine awaits to a lull.fs.File
 function M.open(path, mode)
   check_path(1, "open", path)
   check.type(2, "open", mode, "string", true)
@@ -45,7 +46,7 @@ end, "fs.read_file")
 ---@param path string
 ---@return lull.Coroutine coroutine awaits to the contents
 function M.read_file(path)
-  check_path(1, "read_file", path)
+  if not is_path(path) then check_path(1, "read_file", path) end
   return read_file(path)
 end
 
@@ -80,8 +81,8 @@ end, "fs.write_file")
 ---@param options {append: boolean?, atomic: boolean?, mode: integer?}?
 ---@return lull.Coroutine
 function M.write_file(path, data, options)
-  check_path(1, "write_file", path)
-  check.type(2, "write_file", data, "string")
+  if not is_path(path) then check_path(1, "write_file", path) end
+  if type(data) ~= "string" then check.type(2, "write_file", data, "string") end
   if options == nil then return write_file(path, data, ALL_MAY_WRITE) end
   options = check.options(3, "write_file", options, {append = true, atomic = true, mode = true})
   check_flag(3, "write_file", options, "append")
@@ -115,7 +116,7 @@ end
 -- ---- what there is ------------------------------------------------------------------------------
 
 --- What is known of a file, directory or other.
----@class lull.Stat
+---@class lull.fs.Stat
 ---@field type "file"|"directory"|"link"|"fifo"|"socket"|"char"|"block"|"unknown"
 ---@field size integer bytes
 ---@field mode integer permission bits
@@ -134,7 +135,7 @@ local exists = async(function(path) return binding.stat(path) ~= nil end, "fs.ex
 
 --- Looks at what a path leads to. Raises OSError; argument errors. After os.stat of Python.
 ---@param path string
----@return lull.Coroutine coroutine awaits to a lull.Stat
+---@return lull.Coroutine coroutine awaits to a lull.fs.Stat
 function M.stat(path)
   check_path(1, "stat", path)
   return stat(path)
@@ -142,7 +143,7 @@ end
 
 --- The same for a link itself. Raises OSError; argument errors. After os.lstat of Python.
 ---@param path string
----@return lull.Coroutine coroutine awaits to a lull.Stat
+---@return lull.Coroutine coroutine awaits to a lull.fs.Stat
 function M.lstat(path)
   check_path(1, "lstat", path)
   return lstat(path)
@@ -253,14 +254,14 @@ end
 M.scandir, M.walk = list.scandir, list.walk
 
 --- For a loop over what happens to a file or in a directory: `for event in fs.watch(path) do`. Each
---- event is a lull.FileEvent. `recursive`: in the directories below, too, new ones included, but
+--- event is a lull.fs.Event. `recursive`: in the directories below, too, new ones included, but
 --- not where links lead. It is watched from the call on; the directories below from the loop's
 --- first step on. The loop ends when what is watched is removed or moved. Leaving it ends the
 --- watch. To follow a file that others replace, watch its directory. Raises OSError, ENOSPC and
 --- EMFILE where the system's bounds on watches are reached; argument errors. On Linux only.
 ---@param path string
 ---@param options {recursive: boolean?}?
----@return lull.Watch
+---@return lull.fs.Watch
 function M.watch(path, options)
   check_path(1, "watch", path)
   options = check.options(2, "watch", options, {recursive = true})

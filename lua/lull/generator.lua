@@ -54,6 +54,7 @@ end
 --- runs, or yields instead of ending. After aclose of Python's asynchronous generators.
 ---@async
 function Generator:close()
+  check.self(self, Generator, "close")
   if self.done then return end
   check_idle(self)
   self.done = true

@@ -68,12 +68,13 @@ local thread -- lull.thread, once it is needed
 --- Runs a function on another OS thread, which has a Lua state of its own: truly parallel, whatever
 --- the function does. `f`, its upvalues and the arguments are copied there, its results back: nil,
 --- booleans, numbers, strings, light userdata, tables (what is shared or goes in circles stays so)
---- and Lua functions. What can be found in package.loaded goes by its name and is the thread's own:
---- modules, their functions, classes and userdata; so tables keep a metatable if a module has it.
---- The globals f sees are the thread's; they stay from one call to the next, which may be on the same
---- thread or another. Raises f's error, of the same kind; an error that names what cannot be copied,
---- such as a coroutine, and where it is; argument errors. A cancelled call that has not begun never
---- does; one that has goes on, and what it gives is dropped. After asyncio.to_thread.
+--- and Lua functions, async ones too. What package.loaded holds goes by its name and is the
+--- thread's: modules, their functions, classes and userdata; so tables keep a metatable if a module
+--- has it. The globals f sees are the thread's; they stay from one call to the next, which may be
+--- on the same thread or another. Its clock is the real one. Raises f's error, of the same kind; an
+--- error that names what cannot be copied, such as a coroutine, and where it is; argument errors. A
+--- cancelled call that has not begun never does; one that has goes on, and what it gives is
+--- dropped. After asyncio.to_thread.
 ---@param f function
 ---@param ... any
 ---@return lull.Coroutine coroutine awaits to what f returns

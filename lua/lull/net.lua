@@ -27,7 +27,7 @@ local function check_port(name, port)
   if type(port) == "string" and port ~= "" and not port:find("\0", 1, true) then return port end
   local number = math.type(port) and math.tointeger(port)
   if not number or number < 0 or number > 65535 then
-    check.fail(2, name, "a port from 0 to 65535 expected, got " .. tostring(port), 1)
+    check.fail(2, name, "a port from 0 to 65535 expected, got " .. check.show(port), 1)
   end
   return ("%d"):format(number)
 end
@@ -55,10 +55,10 @@ end
 
 local start_lookup = core.async(lookup, "getaddrinfo")
 
---- Looks up the addresses of a host, each once. A numeric address gives itself. Raises DNSError, whose
---- `code` is libuv's, such as "EAI_NONAME", and whose `host` is the host; argument errors. Of names
---- that take long to resolve, libuv looks up two at a time: see UV_THREADPOOL_SIZE in its manual.
---- After loop.getaddrinfo of asyncio, RFC 3493 section 6.1.
+--- Looks up the addresses of a host, each once. A numeric address gives itself. 16 names are looked
+--- up at a time, on threads of their own. Raises DNSError, whose `code` is libuv's, such as
+--- "EAI_NONAME", and whose `host` is the host; argument errors. After loop.getaddrinfo of asyncio,
+--- RFC 3493 section 6.1.
 ---@param host string
 ---@param port integer|string|nil from 0 to 65535, or a service's name; 0 if left out
 ---@param options {family: "inet"|"inet6"|nil, type: "stream"|"dgram"|nil}? family: only addresses

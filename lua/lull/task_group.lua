@@ -1,4 +1,5 @@
 -- Task groups: no child outlives the scope. After asyncio.TaskGroup.
+local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
 
@@ -16,6 +17,7 @@ TaskGroup.__index = TaskGroup
 ---@param options {name: string?, eager: boolean?}? as for lull.create_task
 ---@return lull.Task
 function TaskGroup:create_task(awaitable, options)
+  check.self(self, TaskGroup, "create_task")
   if self.closed or self.exiting and next(self.tasks) == nil then
     core.close_coroutine(awaitable)
     error("the task group was left already", 2)
@@ -24,7 +26,8 @@ function TaskGroup:create_task(awaitable, options)
     core.close_coroutine(awaitable)
     error("the task group is being cancelled", 2)
   end
-  local task = core.create_task(awaitable, options)
+  local ok, task = pcall(core.create_task, awaitable, options)
+  if not ok then error(task, 2) end -- an argument error
   self.created = self.created + 1
   self.tasks[task] = self.created
   task:add_done_callback(self.on_done)
@@ -33,15 +36,15 @@ end
 
 --- Cancels the children there are, the oldest first; the body goes on, and may start others.
 function TaskGroup:cancel()
+  check.self(self, TaskGroup, "cancel")
   local tasks, order = {}, self.tasks
   for task in pairs(order) do tasks[#tasks + 1] = task end
   table.sort(tasks, function(a, b) return order[a] < order[b] end)
   for _, task in ipairs(tasks) do task:cancel() end
 end
 
---- Cancels the children because something has failed; no more are taken.
----@private
-function TaskGroup:abort()
+-- Cancels the children because something has failed; no more are taken.
+local function abort(self)
   self.aborting = true
   self:cancel()
 end
@@ -58,7 +61,7 @@ local function on_done(self, task)
   if self.parent:done() then
     core.report("a task of a group failed after the group's task had ended", err, task)
   elseif not self.aborting and not self.parent_cancelled then
-    self:abort()
+    abort(self)
     self.parent_cancelled = true
     self.parent:cancel()
   end
@@ -73,7 +76,7 @@ local function join(self)
     local ok, err = pcall(await, self.completed)
     if not ok and not self.aborting then
       cancellation = err
-      self:abort()
+      abort(self)
     end
   end
   self.completed = nil
@@ -88,7 +91,7 @@ end
 function TaskGroup:__close(err)
   if self.closed then return end
   self.exiting = true
-  if err ~= nil and not self.aborting then self:abort() end
+  if err ~= nil and not self.aborting then abort(self) end
   local cancellation = join(self)
   self.closed = true
   local parent, failures = self.parent, self.errors

@@ -2,6 +2,7 @@
 local check = require "lull.check"
 local _, core = ...
 local errors = require "lull.errors"
+local shield = require("lull.wait").shield
 
 local binding = core.binding("thread")
 local async, await = core.async, core.await
@@ -163,17 +164,18 @@ function Port:send(message)
   binding.port_send(self.handle, message)
 end
 
-function binding.new_port(handle) return setmetatable({handle = handle}, Port) end
+binding.new_port = function(handle) return setmetatable({handle = handle}, Port) end
 
 --- A function that runs on a thread of its own, and exchanges messages.
 ---@class lull.Worker
 local Worker = {__name = "lull worker"}
 Worker.__index = Worker
 
--- Waits for the end; raises the worker's error.
+-- Waits for the end; raises the worker's error. Who is cancelled here does not end the worker.
 local function join(self)
-  local ok, err = core.pcall(await, self.task)
+  local ok, err = core.pcall(await, shield(self.task))
   if ok then return end
+  if not self.task:done() then error(err, 0) end
   self.raised = true
   error(err, 0)
 end
@@ -208,19 +210,15 @@ end
 
 local start_receive = async(receive, "worker:receive")
 
---- Waits for the next message of the worker. Gives nil when its function has returned and no message
---- is left. Raises the worker's error then, if it has failed.
+--- Waits for the next message of the worker. Gives nil when its function has returned and no
+--- message is left. Raises the worker's error then, if it has failed.
 ---@return lull.Coroutine coroutine awaits to the message
 function Worker:receive() return start_receive(self) end
 
 local function close_worker(self)
   self.closed = true
   binding.close_worker(self.handle)
-  if self.raised then
-    core.pcall(await, self.task)
-  else
-    join(self)
-  end
+  if not self.raised then join(self) end
 end
 
 local start_worker_close = async(close_worker, "worker:close")
@@ -234,12 +232,14 @@ function Worker:close() return start_worker_close(self) end
 function Worker:__close() close_worker(self) end
 
 function Worker:__tostring()
-  return ("worker (%s)"):format(self.task:done() and "ended" or self.closed and "closed" or "running")
+  local state = self.task:done() and "ended" or self.closed and "closed" or "running"
+  return ("worker (%s)"):format(state)
 end
 
---- Starts a function on a thread of its own, in a new Lua state: `f(port, ...)`. It and the arguments
---- are copied as lull.to_thread does, at once. What it returns is dropped. Raises argument errors,
---- and an error that names what cannot be copied. After the Worker of HTML's Web Workers.
+--- Starts a function on a thread of its own, in a new Lua state: `f(port, ...)`. It and the
+--- arguments are copied at once, as lull.to_thread does. What it returns is dropped. Raises
+--- argument errors, and an error that names what cannot be copied. After the Worker of HTML's Web
+--- Workers.
 ---@param f fun(port: lull.Port, ...)
 ---@param ... any
 ---@return lull.Worker

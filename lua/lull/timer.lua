@@ -20,6 +20,7 @@ Timer.__index = Timer
 --- Raises TimerError if it is running.
 ---@return lull.Timer
 function Timer:start()
+  check.self(self, Timer, "start")
   if self.started then
     error(M.TimerError("the timer is running: use :stop() first"), 0)
   end
@@ -48,6 +49,7 @@ end
 --- Stops the timer, prints its text and gives the seconds. Raises TimerError if it is not running.
 ---@return number seconds
 function Timer:stop()
+  check.self(self, Timer, "stop")
   if not self.started then
     error(M.TimerError("the timer is not running: use :start() first"), 0)
   end

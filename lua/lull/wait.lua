@@ -104,9 +104,8 @@ end
 local Completion = {__name = "lull completion iterator"}
 Completion.__index = Completion
 
---- Starts as many as the limit allows.
----@private
-function Completion:start_more()
+-- Starts as many as the limit allows.
+local function start_more(self)
   while self.started < self.n and self.running < self.limit do
     self.started = self.started + 1
     local item = self.list[self.started]
@@ -168,10 +167,10 @@ function M.as_completed(list, options)
   }, Completion)
   self.on_done = function(future)
     self.running = self.running - 1
-    self:start_more()
+    start_more(self)
     self.queue:put_nowait(future)
   end
-  self:start_more()
+  start_more(self)
   return self, nil, nil, self
 end
 

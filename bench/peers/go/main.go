@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -147,6 +148,35 @@ func rss() float64 {
 	return float64(pages * os.Getpagesize())
 }
 
+var roundNumber int
+
+func files(size, share float64) (int, float64) {
+	number, rounds := count(1000, size), count(10, share)
+	data := bytes.Repeat([]byte("x"), 4096)
+	for k := 0; k < rounds; k++ {
+		roundNumber++
+		folder := os.Getenv("BENCH_DIR") + "/" + strconv.Itoa(roundNumber) + "/"
+		check(os.Mkdir(folder, 0777) == nil)
+		next := 0
+		var wg sync.WaitGroup
+		wg.Add(64)
+		for w := 0; w < 64; w++ {
+			go func() {
+				for next < number {
+					path := folder + strconv.Itoa(next)
+					next++
+					check(os.WriteFile(path, data, 0666) == nil)
+					read, err := os.ReadFile(path)
+					check(err == nil && len(read) == len(data))
+				}
+				wg.Done()
+			}()
+		}
+		wg.Wait()
+	}
+	return number * rounds, 0
+}
+
 func peakKb() string {
 	file, err := os.Open("/proc/self/status")
 	check(err == nil)
@@ -177,6 +207,7 @@ func main() {
 	workloads := map[string]workload{
 		"spawn": {spawn, true}, "switch": {switches, true}, "sleepers": {sleepers, false},
 		"queue": {queue, true}, "waitfor": {waitfor, true}, "park": {park, false},
+		"files": {files, true},
 	}
 	name, size := os.Args[1], 1.0
 	if len(os.Args) > 2 {
@@ -190,12 +221,12 @@ func main() {
 		work.run(size, 0.1)
 	}
 	wallStart, cpuStart := time.Now(), cpu()
-	ops, bytes := work.run(size, 1)
+	ops, taskBytes := work.run(size, 1)
 	used, wall := cpu()-cpuStart, float64(time.Since(wallStart).Nanoseconds())
 	fmt.Printf("workload=%s ops=%d ns_per_op=%.2f wall_ns_per_op=%.2f",
 		name, ops, used/float64(ops), wall/float64(ops))
-	if bytes > 0 {
-		fmt.Printf(" bytes_per_op=%.1f", bytes)
+	if taskBytes > 0 {
+		fmt.Printf(" bytes_per_op=%.1f", taskBytes)
 	}
 	fmt.Printf(" rss_kb=%s\n", peakKb())
 }

@@ -19,7 +19,7 @@ local PERMISSIONS = 438 -- rw for all, less what the process's umask takes
 --- given is there for the next one. Of a write some may be written, from the beginning on, and
 --- nothing later on; the position is then after that. A file that is not closed is closed when it
 --- is collected. Pipes and terminals can be read and written, too, but not seeked in.
----@class lull.File
+---@class lull.fs.File
 ---@field path string as it was opened
 local File = {__name = "lull file"}
 File.__index = File
@@ -177,7 +177,7 @@ local WHENCE = {set = true, cur = true, ["end"] = true}
 function File:seek(whence, offset)
   check_open(self, "seek")
   if whence ~= nil and not WHENCE[whence] then
-    check.fail(1, "seek", "\"set\", \"cur\" or \"end\" expected, got " .. tostring(whence))
+    check.fail(1, "seek", "\"set\", \"cur\" or \"end\" expected, got " .. check.show(whence))
   end
   check.type(2, "seek", offset, "number", true)
   local bytes = math.tointeger(offset or 0)

@@ -31,7 +31,7 @@ local scandir = generator(function(yield, path)
 end)
 
 --- For a loop over what is in a directory, in no order: `for name, type in fs.scandir(path) do`.
---- Types are those of lull.Stat; "." and ".." are left out. Its steps wait, and raise OSError.
+--- Types are those of lull.fs.Stat; "." and ".." are left out. Its steps wait, and raise OSError.
 --- Raises an argument error. After os.scandir of Python.
 ---@param path string
 ---@return lull.Generator

@@ -9,7 +9,7 @@ local enter = binding.enter
 local fail, join = common.fail, common.join
 
 --- Something that has happened to a file or directory.
----@class lull.FileEvent
+---@class lull.fs.Event
 ---@field type "create"|"change"|"remove"|"overflow" create: it is there now, new or moved there,
 --- perhaps in the place of another; change: its contents or what stat tells; remove: it is gone
 --- from there; overflow: so much happened that events were lost, so that only looking tells what is
@@ -17,7 +17,7 @@ local fail, join = common.fail, common.join
 ---@field path string the path that is watched, or that with names after it
 
 --- For a loop over what happens. After the watchers of Node and of Python's watchfiles.
----@class lull.Watch
+---@class lull.fs.Watch
 local Watch = {__name = "lull watch"}
 Watch.__index = Watch
 
@@ -136,7 +136,7 @@ end
 --- Gives the next event, after waiting for it; nil once the watch was closed, or what it watches is
 --- gone. Cancelled, it loses nothing. Raises OSError.
 ---@async
----@return lull.FileEvent?
+---@return lull.fs.Event?
 function Watch:__call()
   local _ <close> = enter(self.handle)
   while true do

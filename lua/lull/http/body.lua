@@ -45,7 +45,10 @@ local function of_iterator(iterator)
   end
   local source = new {next = next_piece}
   if type(iterator) == "table" and iterator.close then
-    source.close = function() iterator:close() end
+    source.close = function()
+      source.close = nil
+      iterator:close()
+    end
   end
   return source
 end

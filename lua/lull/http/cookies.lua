@@ -1,12 +1,14 @@
 -- The cookies of a session (RFC 6265), kept by host and port: none ever goes to another, whatever
 -- its Domain attribute says.
 local _, core = ...
+local trim = require("lull.http.headers").trim
 local native = core.binding "http"
 
 local Jar = {}
 Jar.__index = Jar
 
 local MOST = 100 -- cookies of a host; the oldest goes first
+local LONGEST = 8192 -- bytes of a Set-Cookie header; browsers take half
 
 -- The path that a cookie is for if it does not say (section 5.1.4).
 local function default_path(path)
@@ -22,9 +24,8 @@ end
 local function attributes(text)
   local found = {}
   for part in text:gmatch("[^;]+") do
-    local name, value = part:match("^%s*([^=%s]+)%s*=%s*(.-)%s*$")
-    name = name or part:match("^%s*(%S+)")
-    if name then found[name:lower()] = value or "" end
+    local name, value = part:match("^([^=]*)=?(.*)$")
+    found[trim(name):lower()] = trim(value)
   end
   return found
 end
@@ -37,14 +38,15 @@ local function expiry(found, now)
 end
 
 local function parse(line, target, now)
+  if #line > LONGEST then return nil end
   local pair, rest = line:match("^([^;]*);?(.*)$")
-  local name, value = pair:match("^%s*([^=]-)%s*=%s*(.-)%s*$")
-  if not name or name == "" or pair:find("[%c]") then return nil end
+  local name, value = pair:match("^([^=]*)=(.*)$")
+  if not name or trim(name) == "" or pair:find("[%c]") then return nil end
   local found = attributes(rest)
   local path = found.path
   if not path or path:sub(1, 1) ~= "/" then path = default_path(target.path) end
   return {
-    name = name, value = value, path = path,
+    name = trim(name), value = trim(value), path = path,
     secure = found.secure ~= nil, expires = expiry(found, now),
   }
 end

@@ -24,7 +24,7 @@ local TLS = {
   [98] = true,
 }
 -- The connection was lost, before the response or in its midst.
-local LOST = {[18] = true, [52] = true, [55] = true, [56] = true}
+local LOST = {[18] = true, [52] = true, [55] = true, [56] = true, [65] = true}
 local CONNECT, PROXY, TIMEOUT, MALFORMED, NO_MEMORY = 7, 97, 28, 3, 27
 
 -- The system's error numbers that say why there is no connection.
@@ -73,6 +73,7 @@ end
 
 -- How transfers end that lull has ended.
 local OWN = {
+  connect = function(request) return timeout(request, "connect") end,
   total = function(request) return timeout(request, "total") end,
   read = function(request) return timeout(request, "read") end,
   ["body too large"] = function(request)
@@ -87,6 +88,13 @@ local OWN = {
     return new(M.ProtocolError, request, "response", "the connection was closed without an answer",
       {lost = true})
   end,
+  ["two lengths"] = function(request)
+    return new(M.ProtocolError, request, "response", "there are two lengths of the body")
+  end,
+  ["bad encoding"] = function(request)
+    return new(M.ProtocolError, request, "response",
+      "the body is not packed as its Content-Encoding says, or breaks off")
+  end,
   closed = function(request)
     return new(M.HTTPError, request, "response", "the response or its session was closed")
   end,
@@ -96,6 +104,9 @@ local OWN = {
 function M.of_transfer(request, how, code, text, number, proxy_status, connected)
   if OWN[how] then return OWN[how](request) end
   if code == TIMEOUT then return timeout(request, "connect") end
+  if code == NO_MEMORY and connected then -- what libcurl says of a line it has no room for
+    return new(M.ProtocolError, request, "response", "a header line is larger than 100 KiB")
+  end
   if code == NO_MEMORY then return "not enough memory" end
   if code == MALFORMED then return new(M.InvalidURL, request, nil, text) end
   if proxy_status >= 300 or code == PROXY then

@@ -11,13 +11,22 @@ local Headers = {__name = "lull headers"}
 
 local methods = {}
 
+-- Without the blanks around it. In two steps: a pattern that tries both ends at a time would take
+-- the square of the blanks' number.
+local function trim(text)
+  return text:match("^[ \t]*(.*)$"):match("^.*[^ \t]") or ""
+end
+
+M.trim = trim
+
 -- The values by lower-case name, and the list of names and values.
 local function parse(head)
   local by_name, list = {}, {}
   head = head:gsub("\r?\n[ \t]+", " ") -- folded lines (RFC 9112, section 5.2)
   for line in head:gmatch("[^\r\n]+") do
-    local name, value = line:match("^([^%s:]+):[ \t]*(.-)[ \t]*$")
+    local name, value = line:match("^([^%s:]+):(.*)$")
     if name then
+      value = trim(value)
       local key = name:lower()
       by_name[key] = by_name[key] or {}
       table.insert(by_name[key], value)
@@ -92,7 +101,7 @@ local function add_line(lines, name, value)
   if value:find("[%z\1-\8\10-\31\127]") then
     fail(("header '%s' holds a line break or another control character"):format(name))
   end
-  value = value:match("^[ \t]*(.-)[ \t]*$")
+  value = trim(value)
   lines[#lines + 1] = value == "" and name .. ";" or name .. ": " .. value -- as libcurl wants it
 end
 

@@ -53,8 +53,8 @@ local function raise_failure(self)
   self._transfer = nil
   transfer:close()
   if how then
-    self._failed = http_errors.of_transfer(self._request, how, code, text, number, proxy_status,
-      connected)
+    self._failed = self._request.failure
+      or http_errors.of_transfer(self._request, how, code, text, number, proxy_status, connected)
     error(self._failed, 0)
   end
 end
@@ -225,7 +225,7 @@ function methods:close()
   local transfer = self._transfer
   self._transfer = nil
   if not self._body then self._closed = true end
-  if self._sender then self._sender:cancel() end
+  if self._sending then self._sending.sending:cancel() end
   if transfer then transfer:close() end
 end
 

@@ -2,12 +2,12 @@
 local _, core = ...
 local body = require "lull.http.body"
 local cookies = require "lull.http.cookies"
-local errors = require "lull.errors"
 local headers = require "lull.http.headers"
 local http_errors = require "lull.http.errors"
 local misuse = require "lull.http.misuse"
 local requests = require "lull.http.request"
 local responses = require "lull.http.response"
+local start_sending = require("lull.http.sending").start
 local native = core.binding "http"
 
 local async, await, pcall = core.async, core.await, core.pcall
@@ -34,6 +34,8 @@ local function locate(request, text, base)
   local url, scheme, host, port, user, password
   if text:find("[%c]") then
     scheme = "it holds a control character"
+  elseif text:find("^///") or text:find("^%a[%w+.-]*:///") then
+    scheme = "it has no host" -- libcurl would take the path's first name for it
   else
     url, scheme, host, port, user, password = native.url(text, base)
   end
@@ -77,13 +79,15 @@ local function lines_for(session, request, first)
   for key, header in next, request.headers do merged[key] = header end
   if not mine then
     merged.authorization, merged.cookie, merged["proxy-authorization"] = nil, nil, nil
+    merged.host = nil
   end
   if bearer and not merged.authorization then
     merged.authorization = {"Authorization", "Bearer " .. bearer}
   end
   if cookie then
     local own = merged.cookie and merged.cookie[2]
-    merged.cookie = {"Cookie", own and own .. "; " .. cookie or cookie}
+    if type(own) == "table" then own = table.concat(own, "; ") end
+    if own ~= false then merged.cookie = {"Cookie", own and own .. "; " .. cookie or cookie} end
   end
   return headers.lines(merged)
 end
@@ -114,59 +118,29 @@ local function receive(request, transfer)
     local status, head, version, elapsed, bytes = transfer:finish()
     if status then return responses.new(request, status, head, version, elapsed, bytes) end
   end
-  local err = http_errors.of_transfer(request, transfer:failure())
+  local err = request.failure or http_errors.of_transfer(request, transfer:failure())
   transfer:close()
   error(err, 0)
 end
 
--- Sends a body piece by piece; gives whether that is over. If the response is a stream, it is not
--- when the response begins first.
-local function send(request, transfer, until_head)
-  local source = request.source
-  while transfer:room(until_head) do
-    local piece = source.next()
-    transfer:feed(piece)
-    if not piece then return true end
-  end
-  return not until_head or transfer:failure() ~= nil
-end
-
--- The same within the time there is: the iterator may wait for something else.
-local function send_in_time(request, transfer)
-  if not request.deadline then return send(request, transfer, request.stream) end
-  local _ <close> = core.timeout_at(request.deadline)
-  return send(request, transfer, request.stream)
-end
-
-local function is_late(request, err)
-  return request.deadline and core.now() >= request.deadline
-    and errors.is_instance(err, errors.TimeoutError)
-end
-
--- While the response is being read, the rest of the request goes on being sent.
-local send_rest = async(function(request, transfer, response)
-  local _ <close> = request.source
-  local ok, err = pcall(send, request, transfer)
-  if ok then return end
-  response._failed = err
-  response:close()
-end)
-
+-- If the response is a stream, the rest of the body goes on being sent while it is read.
 local function send_and_receive(request, transfer)
-  local ok, over = pcall(send_in_time, request, transfer)
-  if not ok then
-    transfer:close()
-    if is_late(request, over) then
-      over = http_errors.timeout(request, "total")
-    end
-    error(over, 0)
+  local sending = start_sending(request, transfer)
+  local ok, result = pcall(receive, request, transfer)
+  if ok and result._transfer then
+    result._sending = sending:guard()
+    return result
   end
-  local response = receive(request, transfer)
-  if not over and response._transfer then
-    request.handed_over = true
-    response._sender = core.create_task(send_rest(request, transfer, response))
-  end
-  return response
+  sending:stop()
+  if not ok then error(result, 0) end
+  return result
+end
+
+-- Closes a response that is not the last one; its request may be sent again.
+local function discard(response)
+  local guard = response._sending
+  response:close()
+  if guard then guard.sending:stop() end
 end
 
 -- Sends the request and gives the response. Raises the errors of lull.http.
@@ -211,7 +185,7 @@ end
 
 local function pause(request, attempt, response)
   local seconds = pause_for(attempt, response)
-  if response then response:close() end
+  if response then discard(response) end
   if not request.deadline or core.now() + seconds < request.deadline then
     return await(core.sleep(seconds))
   end
@@ -273,14 +247,6 @@ local function redirected(request, response, location, history)
   return following
 end
 
--- What is closed when a request with a streamed body ends.
-local function closing(request)
-  local source = request.source
-  return setmetatable({}, {__close = function()
-    if not request.handed_over then source:close() end
-  end})
-end
-
 local function follow(session, request)
   local total = request.timeouts.total
   request.deadline = total and core.now() + total
@@ -288,6 +254,7 @@ local function follow(session, request)
   if request.query then
     locate(request, add_query(request.url, request.query))
   end
+  if request.user then request.auth = request.auth or {request.user, request.password or ""} end
   if session.jar then session.jar:claim(target_of(request)) end
   local first, history = request.origin, nil
   while true do
@@ -299,7 +266,7 @@ local function follow(session, request)
       request.body = nil -- the response keeps the request
       return response
     end
-    response:close()
+    discard(response)
     history = history or {}
     history[#history + 1] = response
     request = redirected(request, response, location, history)
@@ -308,9 +275,12 @@ end
 
 local perform = async(function(session, request)
   if not request.source then return follow(session, request) end
-  request.source = body.open(request.source)
-  local _ <close> = closing(request)
-  return follow(session, request)
+  local source = body.open(request.source)
+  request.source = source
+  local ok, result = pcall(follow, session, request)
+  if not ok or not result._sending then source:close() end
+  if not ok then error(result, 0) end
+  return result
 end)
 
 -- ---- the methods ----
@@ -379,7 +349,7 @@ local function check_options(options)
   requests.check_count(options, "max_body", 0)
   requests.check_count(options, "retries", 0)
   local proxy, given = options.proxy, options.cookies
-  if proxy ~= nil and proxy ~= false and type(proxy) ~= "string" then
+  if proxy ~= nil and proxy ~= false and (type(proxy) ~= "string" or proxy:find("%c")) then
     fail("option 'proxy' must be a URL or false")
   end
   if given ~= nil and type(given) ~= "boolean" and type(given) ~= "table" then
@@ -387,6 +357,7 @@ local function check_options(options)
   end
   for name, value in next, type(given) == "table" and given or {} do
     if type(name) ~= "string" or not headers.is_token(name)
+        or type(value) ~= "string" and type(value) ~= "number"
         or tostring(value):find("[%c;]") then
       fail(("option 'cookies': '%s' cannot be sent"):format(tostring(name)))
     end

@@ -1,19 +1,15 @@
 /* The hub: what joins a runtime to the threads it has started. It wakes the loop when one of them
  * has something to tell, and keeps it alive while they may. When the runtime closes it ends them,
  * and leaves to itself a thread that will not end. */
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "thread.h"
+#include "threads.h"
 
 #define CLOSE_NS 200000000 /* so long a runtime that closes waits for threads */
 #define AGAIN_NS 10000000  /* then they are interrupted again */
 
 /* ---- lifetime ---- */
-
-void lull__hub_ref(lull_hub *hub) {
-  hub->refs++;
-}
 
 void lull__hub_unref(lull_hub *hub) {
   uv_mutex_lock(&hub->lock);
@@ -22,8 +18,6 @@ void lull__hub_unref(lull_hub *hub) {
   if (!last) return;
   uv_cond_destroy(&hub->ended);
   uv_mutex_destroy(&hub->lock);
-  free(hub->path);
-  free(hub->cpath);
   free(hub);
 }
 
@@ -63,9 +57,9 @@ static void deliver(lull_hub *hub) {
   move_list(&dead, &hub->dead);
   move_list(&finished, &hub->finished);
   uv_mutex_unlock(&hub->lock);
-  while (!lull__list_empty(&dead)) {
-    lull_thread *thread = lull__container(dead.next, lull_thread, node);
-    lull__list_remove(&thread->node);
+  for (lull_node *node = dead.next, *next; node != &dead; node = next) {
+    lull_thread *thread = lull__container(node, lull_thread, node);
+    next = node->next;
     uv_thread_join(&thread->id);
     uv_cond_destroy(&thread->wake);
     free(thread);
@@ -81,44 +75,6 @@ static void on_async(uv_async_t *handle) {
   lull_hub *hub = lull__container(handle, lull_hub, async);
   deliver(hub);
   lull__hub_update(hub);
-}
-
-/* ---- package.path and cpath, which threads take over ---- */
-
-/* Pushes a field of the table at index; gives it if it is a string, else NULL. */
-static const char *push_string(lua_State *L, int index, const char *field) {
-  lua_pushstring(L, field);
-  return lua_rawget(L, index) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-}
-
-static int differs(const char *kept, const char *now) {
-  return now != NULL && (kept == NULL || strcmp(kept, now) != 0);
-}
-
-static void replace(char **kept, const char *now) {
-  char *copy = now ? strdup(now) : NULL;
-  if (copy == NULL) return;
-  free(*kept);
-  *kept = copy;
-}
-
-/* Only the runtime's thread writes these, so it may read them without the lock. */
-void lull__hub_note_paths(lua_State *L, lull_hub *hub) {
-  luaL_checkstack(L, 6, NULL);
-  int top = lua_gettop(L);
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_pushliteral(L, "package");
-  if (lua_rawget(L, -2) == LUA_TTABLE) {
-    const char *path = push_string(L, top + 2, "path"), *cpath = push_string(L, top + 2, "cpath");
-    if (differs(hub->path, path) || differs(hub->cpath, cpath)) {
-      uv_mutex_lock(&hub->lock);
-      replace(&hub->path, path);
-      replace(&hub->cpath, cpath);
-      hub->paths++;
-      uv_mutex_unlock(&hub->lock);
-    }
-  }
-  lua_settop(L, top);
 }
 
 /* ---- closing ---- */
@@ -163,7 +119,8 @@ static void leave_errand(lull_hub *hub, lull_errand *errand) {
   if (!errand->request.in_flight) return;
   uv_mutex_lock(&hub->lock);
   lull__errand_count(errand, 0);
-  if (errand->progress == LULL_QUEUED) lull__list_remove(&errand->node);
+  int listed = errand->progress == LULL_QUEUED || errand->progress == LULL_FINISHED;
+  if (listed) lull__list_remove(&errand->node);
   int orphaned = errand->progress == LULL_TAKEN;
   errand->orphaned = (uint8_t)orphaned;
   if (orphaned) lull__leave_request(&errand->request);
@@ -186,7 +143,7 @@ static void close_hub(lull_closer *closer) {
   deliver(hub);
   while (!lull__list_empty(&hub->errands))
     leave_errand(hub, lull__container(hub->errands.next, lull_errand, all));
-  lull__border_free(hub->rt->main, &hub->border);
+  hub->rt->hub = NULL;
   uv_close((uv_handle_t *)&hub->async, on_closed);
 }
 
@@ -194,7 +151,7 @@ static void close_hub(lull_closer *closer) {
 
 static lull_hub *allocate(lua_State *L, lull_t *rt) {
   lull_hub *hub = calloc(1, sizeof *hub);
-  if (hub == NULL) luaL_error(L, "not enough memory");
+  if (hub == NULL) lull__no_memory(L);
   hub->rt = rt;
   hub->refs = 1; /* the handle's */
   lull__list_init(&hub->errands);
@@ -206,15 +163,18 @@ static lull_hub *allocate(lua_State *L, lull_t *rt) {
   return hub;
 }
 
-lull_hub *lull__hub_new(lua_State *L, lull_t *rt) {
+lull_hub *lull__hub(lua_State *L, lull_t *rt) {
+  if (rt->hub != NULL) return rt->hub;
   lull_hub *hub = allocate(L, rt);
   int error = uv_async_init(rt->loop, &hub->async, on_async);
   if (error < 0) {
     lull__hub_unref(hub);
     luaL_error(L, "cannot start threads: %s", uv_strerror(error));
+    return NULL; /* not reached */
   }
   uv_unref((uv_handle_t *)&hub->async);
   hub->closer.close = close_hub;
   lull__at_close(rt, &hub->closer);
+  rt->hub = hub;
   return hub;
 }

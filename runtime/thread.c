@@ -1,20 +1,27 @@
-/* OS threads of lull's own: libuv's pool is for short work, and a Lua function may run for long. */
+/* OS threads of lull's own. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "thread.h"
+#include "threads.h"
 
 /* The signal that stops what a thread runs. It is ignored where nobody handles it, and hardly used.
  */
 #define SIGNAL SIGURG
 
-/* ---- interrupting: the one thing that is the process's, as signals are ---- */
+/* ---- interrupting: signals are the process's, and so is what handles them ---- */
 
-static struct sigaction other; /* who had the signal before */
+static _Thread_local lull_t *volatile running; /* the runtime whose code this thread runs */
+static struct sigaction other;                 /* who had the signal before */
+
+void lull__thread_runs(lull_t *rt) {
+  running = rt;
+}
 
 static void on_signal(int signum, siginfo_t *info, void *context) {
-  lull__interrupt_running();
+  lull_t *rt = running;
+  if (rt != NULL) lull__interrupt_for_good(rt); /* safe: NOLINT(bugprone-signal-handler) */
   if (other.sa_flags & SA_SIGINFO)
     other.sa_sigaction(signum, info, context);
   else if (other.sa_handler != SIG_DFL && other.sa_handler != SIG_IGN)
@@ -41,7 +48,7 @@ void lull__thread_interrupt(lull_thread *thread) {
 static void end(lull_thread *thread) {
   lull_hub *hub = thread->hub;
   uv_mutex_lock(&hub->lock);
-  thread->ended(thread);
+  thread->kind->ended(thread);
   int left = thread->left;
   if (!left) {
     lull__list_remove(&thread->node);
@@ -59,28 +66,24 @@ static void end(lull_thread *thread) {
 
 static void live(void *data) {
   lull_thread *thread = data;
+#ifdef __linux__
   pthread_setname_np(pthread_self(), thread->name);
-  lull__thread_open(thread);
-  thread->live(thread);
-  lull__thread_close(thread);
+#endif
+  thread->kind->run(thread);
   end(thread);
 }
 
-/* Gives the new thread, or NULL and an error. live runs it, ended is called at its end, locked. */
-lull_thread *lull__thread_start(lull_hub *hub, const char *kind, void *owner,
-                                void (*live_as)(lull_thread *), void (*ended)(lull_thread *),
-                                void *job, int *error) {
-  lull_thread *thread = calloc(1, sizeof *thread);
+lull_thread *lull__thread_start(lull_hub *hub, const lull_thread_kind *kind, void *owner,
+                                lull_errand *errand, int *error) {
+  lull_thread *thread = calloc(1, kind->size);
   *error = UV_ENOMEM;
   if (thread == NULL) return NULL;
   thread->hub = hub;
+  thread->kind = kind;
   thread->owner = owner;
-  thread->live = live_as;
-  thread->ended = ended;
-  thread->job = job;
-  thread->debug = hub->rt->debug;
-  thread->memory_limit = hub->rt->memory ? lull__memory_limit(hub->rt->memory) : 0;
-  snprintf(thread->name, sizeof thread->name, "lull %s %u", kind, ++hub->born % 1000);
+  thread->errand = errand;
+  snprintf(thread->name, sizeof thread->name, "lull %s %u", kind->name, ++hub->born % 1000);
+  if (kind->init != NULL) kind->init(thread);
   uv_cond_init(&thread->wake);
   lull__list_append(&hub->threads, &thread->node);
   *error = uv_thread_create(&thread->id, live, thread);
@@ -90,6 +93,6 @@ lull_thread *lull__thread_start(lull_hub *hub, const char *kind, void *owner,
     free(thread);
     return NULL;
   }
-  lull__hub_ref(hub);
+  hub->refs++;
   return thread;
 }

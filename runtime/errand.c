@@ -1,6 +1,6 @@
 /* Errands: requests that other threads end. Who is cancelled takes back what is still queued; what
  * a thread has taken goes on, and is dropped when it ends. */
-#include "thread.h"
+#include "threads.h"
 
 static void stop(lull_request *request) {
   lull_errand *errand = lull__container(request, lull_errand, request);
@@ -9,14 +9,15 @@ static void stop(lull_request *request) {
   if (errand->progress == LULL_QUEUED) lull__list_remove(&errand->node);
   int over = errand->progress <= LULL_QUEUED;
   lull__errand_count(errand, 0);
+  if (errand->progress == LULL_TAKEN && errand->pool != NULL) lull__pool_left(errand);
   uv_mutex_unlock(&hub->lock);
   lull__hub_update(hub);
   if (over) lull__request_ended(request);
 }
 
 /* Gives an errand of a size, zeroed, and pushes what owns it: see lull__new_request. */
-void *lull__new_errand(lua_State *L, lull_t *rt, lull_hub *hub, size_t size,
-                       void (*drop)(lull_request *)) {
+void *lull__new_errand(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull_request *)) {
+  lull_hub *hub = lull__hub(L, rt);
   lull_errand *errand = lull__new_request(L, rt, size, drop);
   errand->hub = hub;
   errand->request.stop = stop;
