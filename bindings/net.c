@@ -32,23 +32,13 @@ static void drop(lull_request *request) {
 
 /* ---- threads ---- */
 
-typedef struct resolver {
-  lull_thread base;
-  uv_loop_t loop; /* libuv asks for one, though it has nothing to do */
-} resolver;
-
-static int open_resolver(lull_thread *thread) {
-  return uv_loop_init(&lull__container(thread, resolver, base)->loop);
-}
-
-static void close_resolver(lull_thread *thread) {
-  uv_loop_close(&lull__container(thread, resolver, base)->loop);
-}
-
+/* Without a callback libuv does the work at once. Of the loop it only counts the requests: one that
+ * was never opened will do, and takes no descriptors. */
 static void resolve(lull_thread *thread, lull_errand *errand) {
+  (void)thread;
   lookup *self = lull__container(errand, lookup, errand);
-  uv_loop_t *loop = &lull__container(thread, resolver, base)->loop;
-  self->status = uv_getaddrinfo(loop, &self->uv, NULL, self->host, self->service, &self->hints);
+  uv_loop_t loop = {0};
+  self->status = uv_getaddrinfo(&loop, &self->uv, NULL, self->host, self->service, &self->hints);
 }
 
 static void refuse(lull_errand *errand, int error) {
@@ -57,15 +47,13 @@ static void refuse(lull_errand *errand, int error) {
 
 static const lull_thread_kind thread_kind = {
     .name = "names",
-    .size = sizeof(resolver),
+    .size = sizeof(lull_thread),
     .run = lull__pool_run,
     .ended = lull__pool_ended,
 };
 
 static const lull_pool_kind pool_kind = {
     .thread = &thread_kind,
-    .open = open_resolver,
-    .close = close_resolver,
     .work = resolve,
     .refuse = refuse,
     .most = MOST,

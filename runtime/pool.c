@@ -97,14 +97,14 @@ static void give_up(lull_thread *thread, int error) {
 
 void lull__pool_run(lull_thread *thread) {
   lull_pool *pool = thread->owner;
-  int error = pool->kind->open(thread);
+  int error = pool->kind->open ? pool->kind->open(thread) : 0;
   uv_mutex_lock(&pool->hub->lock);
   if (error == 0)
     work_all(thread);
   else
     give_up(thread, error);
   uv_mutex_unlock(&pool->hub->lock);
-  if (error == 0) pool->kind->close(thread);
+  if (error == 0 && pool->kind->close) pool->kind->close(thread);
 }
 
 /* A thread has ended; it still holds the hub. */

@@ -100,8 +100,8 @@ void lull__thread_runs(lull_t *rt); /* on a thread: its code runs in this runtim
 
 typedef struct lull_pool_kind {
   const lull_thread_kind *thread;
-  int (*open)(lull_thread *thread); /* on the thread, first; a thread with an error does nothing */
-  void (*close)(lull_thread *thread); /* on the thread, at its end, unless it has an error */
+  int (*open)(lull_thread *thread);   /* NULL, or: on the thread, first; gives an error */
+  void (*close)(lull_thread *thread); /* NULL, or: on the thread, at its end, if it was opened */
   void (*work)(lull_thread *thread, lull_errand *errand);
   void (*refuse)(lull_errand *errand, int error); /* locked. 0: the pool was closed */
   void (*tidy)(lull_thread *thread); /* NULL, or what a thread does that is idle for a moment */

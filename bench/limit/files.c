@@ -18,8 +18,8 @@ enum { FILES = 1000, ROUNDS = 10, AT_ONCE = 64, BYTES = 4096 };
 typedef struct job {
   uv_work_t work;
   char path[256];
-  char *contents;
-  size_t size;
+  char *contents; /* used again for the next file */
+  size_t size, room;
 } job;
 
 static const char *folder;
@@ -42,8 +42,12 @@ static void read_file(uv_work_t *work) {
   struct stat st;
   int fd = open(j->path, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &st) < 0) fail(j->path);
-  j->contents = malloc((size_t)st.st_size + 1);
-  ssize_t n = read(fd, j->contents, (size_t)st.st_size + 1);
+  if (j->room <= (size_t)st.st_size) {
+    j->room = (size_t)st.st_size + 1;
+    j->contents = realloc(j->contents, j->room);
+    if (j->contents == NULL) fail(j->path);
+  }
+  ssize_t n = read(fd, j->contents, j->room);
   if (n < 0) fail(j->path);
   j->size = (size_t)n;
   close(fd);
@@ -54,7 +58,6 @@ static void start(job *j);
 static void on_read(uv_work_t *work, int status) {
   job *j = (job *)work;
   if (status < 0 || j->size != BYTES) fail(j->path);
-  free(j->contents);
   start(j);
 }
 

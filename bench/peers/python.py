@@ -225,3 +225,5 @@ if "processes" in args:
     from concurrent.futures import ProcessPoolExecutor
     processes = ProcessPoolExecutor()
 asyncio.run(main(args[0], float(args[1]) if len(args) > 1 else 1))
+if processes:
+    processes.shutdown()

@@ -75,7 +75,7 @@ int lull__job_room(lull_job *job, size_t size) {
 /* Gives the job a copy of the bytes at index. */
 void lull__job_copy(lua_State *L, lull_job *job, int index) {
   const char *bytes = luaL_checklstring(L, index, &job->size);
-  if (lull__job_room(job, job->size) < 0) lull__no_memory(L);
+  if (lull__job_room(job, job->size + 1) < 0) lull__no_memory(L);
   memcpy(job->data, bytes, job->size);
 }
 

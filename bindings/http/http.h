@@ -51,6 +51,7 @@ typedef struct http_lane {
   CURLM *multi;
   uv_timer_t timer;
   int transfers, sockets, running;
+  int failed_attempt; /* of a transfer of this lane */
 } http_lane;
 
 typedef struct http_pool {
@@ -131,6 +132,7 @@ struct http_transfer {
   uint8_t multiplexes; /* it may share a connection */
   uint8_t has_place, queued;
   uint8_t has_length;
+  uint8_t failed_attempt; /* to connect; there may be other addresses to try */
   uint8_t streaming; /* the body is read piece by piece */
   uint8_t connected, in_head, head_done, done;
   uint8_t paused;                                 /* enough of the body waits to be read */

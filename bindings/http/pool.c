@@ -115,8 +115,15 @@ static int events_of(int what) {
   return (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 }
 
+static void note_failed_attempt(http_lane *lane, CURL *easy) {
+  http_transfer *transfer = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+  if (transfer == NULL) return;
+  transfer->failed_attempt = 1;
+  lane->failed_attempt = 1;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused) {
-  (void)easy;
   (void)unused;
   http_lane *lane = data;
   if (lane->pool->closed) return 0;
@@ -124,6 +131,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *u
   if (what == CURL_POLL_REMOVE) {
     if (socket == NULL) return 0;
     if (socket->kept) return want(socket, 0);
+    if (socket->connects) note_failed_attempt(lane, easy);
     drop_socket(socket);
     return 0;
   }
@@ -183,6 +191,21 @@ static int on_timeout(CURLM *multi, long ms, void *data) {
 
 /* ---- transfers ---- */
 
+/* libcurl 7.88 goes on with a name's next address only when something else happens to the transfer.
+ */
+static void try_again(http_lane *lane) {
+  lull_node *list = &lane->pool->transfers;
+  lane->failed_attempt = 0;
+  for (lull_node *node = list->next; node != list; node = node->next) {
+    http_transfer *transfer = lull__container(node, http_transfer, node);
+    if (transfer->failed_attempt && !transfer->connected) {
+      curl_easy_pause(transfer->easy, CURLPAUSE_RECV);
+      curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    }
+    transfer->failed_attempt = 0;
+  }
+}
+
 /* Tells the transfers that have ended. Not to be called from libcurl's callbacks. */
 static void check(http_lane *lane) {
   CURLMsg *message;
@@ -194,6 +217,7 @@ static void check(http_lane *lane) {
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
     http_transfer_done(transfer, result);
   }
+  if (lane->failed_attempt) try_again(lane);
   http_pool_admit(lane->pool);
 }
 

@@ -26,8 +26,8 @@ end
 --- What a method is called on must be an object of its class: a dot may stand for the colon.
 function M.self(self, class, name, level)
   if getmetatable(self) == class then return end
-  error(("calling '%s' on bad self (%s expected, got %s)"):format(name, class.__name,
-    M.type_name(self)), 3 + (level or 0))
+  local message = ("calling '%s' on bad self (%s expected)"):format(name, class.__name)
+  error(message, 3 + (level or 0))
 end
 
 --- The value must be of a Lua type, or (optional) nil.

@@ -46,7 +46,7 @@ end
 ---@return lull.Error class
 function Error:extend(name)
   if not is_class(self) then
-    error("calling 'extend' on bad self (error class expected, got " .. type(self) .. ")", 2)
+    error("calling 'extend' on bad self (error class expected)", 2)
   end
   if type(name) ~= "string" then
     error("bad argument #1 to 'extend' (string expected, got " .. type(name) .. ")", 2)

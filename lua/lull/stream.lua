@@ -28,9 +28,7 @@ end
 -- Gives a stream's last stage, to whoever calls the method, or `level` further out.
 local function use(self, name, level)
   level = 3 + (level or 0)
-  if getmetatable(self) ~= Stream then
-    error(("calling '%s' on bad self (lull stream expected)"):format(name), level)
-  end
+  check.self(self, Stream, name, level - 2)
   check_unused(self, level)
   local stage = self.stage
   self.stage = nil
@@ -390,7 +388,10 @@ end
 --- Closes a stream that will not be used, and by that its source. One that was used is not touched:
 --- it is closed at its end. Raises what fails.
 ---@async
-function Stream:close() self:__close() end
+function Stream:close()
+  check.self(self, Stream, "close")
+  self:__close()
+end
 
 function Stream:__close(err)
   local stage = self.stage

@@ -99,9 +99,7 @@ local start_close = async(close, "file:close")
 -- ---- methods ------------------------------------------------------------------------------------
 
 local function check_open(self, name)
-  if getmetatable(self) ~= File then
-    error(("calling '%s' on bad self (lull file expected)"):format(name), 3)
-  end
+  check.self(self, File, name, 1)
   if self.closed then error(CLOSED, 3) end
 end
 
@@ -206,9 +204,7 @@ end
 --- for that. Raises OSError. After file:close of io.
 ---@return lull.Coroutine
 function File:close()
-  if getmetatable(self) ~= File then
-    error("calling 'close' on bad self (lull file expected)", 2)
-  end
+  check.self(self, File, "close")
   return start_close(self)
 end
 

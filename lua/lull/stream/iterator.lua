@@ -1,5 +1,6 @@
 -- The iterator a stream gives to a `for` loop. A step that fails closes the stream at once, for who
 -- steps by hand may not.
+local check = require "lull.check"
 
 --- A stream's values step by step: what iter gives.
 ---@class lull.StreamIterator
@@ -38,6 +39,7 @@ end
 --- and an error if a step is under way.
 ---@async
 function Iterator:close()
+  check.self(self, Iterator, "close")
   check_idle(self)
   finish(self)
 end

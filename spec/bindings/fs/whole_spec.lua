@@ -259,6 +259,7 @@ describe("a file that is replaced", function()
     local code = scratch.write("writer.lua", ([[
       local lull, fs = require("lull"), require("lull.fs")
       local a, b = ("a"):rep(%d), ("b"):rep(%d)
+      io.open(... .. "/ready", "w"):close()
       while true do
         lull.await(fs.write_file(... .. "/f", b, {atomic = true}))
         lull.await(fs.write_file(... .. "/f", a, {atomic = true}))
@@ -267,9 +268,10 @@ describe("a file that is replaced", function()
     math.randomseed(7)
     local seen = {}
     for _ = 1, 100 do
-      local command = ("%s %s $D & sleep %.4f; kill -9 $!; wait $! 2>/dev/null"):format(
-        os.getenv("LULL"), code, 0.005 + 0.03 * math.random())
-      scratch.sh("{ " .. command .. "; } 2>/dev/null")
+      scratch.sh(([[rm -f $D/ready; i=0; { %s %s $D &
+        until test -e $D/ready || test $i -gt 9999; do sleep 0.001; i=$((i + 1)); done
+        sleep %.4f; kill -9 $!; wait $!; } 2>/dev/null]]):format(os.getenv("LULL"), code,
+        0.03 * math.random()))
       local text = scratch.read("f")
       local which = text:sub(1, 1)
       assert(text == names[which], ("%d bytes, from %q"):format(#text, which))

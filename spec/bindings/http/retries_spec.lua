@@ -217,6 +217,21 @@ describe("a connection that has gone stale", function()
     end
   end)
 
+  it("is an error under a body that is gone: what is left of it is not sent", function()
+    for _, first in ipairs({ 1, 300000 }) do
+      odd:forget()
+      assert.equal(200, request("GET", odd:url("http", "/stale")).status)
+      local left = 20
+      local err = waiting.raises(http.ProtocolError, request, "PUT", odd:url("http", "/echo"), 3,
+        { body = function()
+          left = left - 1
+          return left >= 0 and ("x"):rep(first) or nil
+        end })
+      assert.equal("127.0.0.1:" .. odd.http, err.host)
+      assert.equal(0, #odd:requests("/echo"))
+    end
+  end)
+
   it("is replaced under a body that can be sent again", function()
     local fs = require("lull.fs")
     web.write(odd:path("body"), ("x"):rep(300000))

@@ -40,6 +40,20 @@ local function threads()
   return tonumber(file:read("a"):match("\nThreads:%s*(%d+)"))
 end
 
+-- How many descriptors are open, of the first 256.
+local function descriptors()
+  local n = 0
+  collectgarbage()
+  for fd = 0, 255 do
+    local file = io.open("/proc/self/fdinfo/" .. fd)
+    if file then
+      file:close()
+      n = n + 1
+    end
+  end
+  return n
+end
+
 local function until_threads(n)
   for _ = 1, 5000 do
     if threads() == n then return end
@@ -251,6 +265,16 @@ describe("closing a pool", function()
     touch(path("go"))
     within(closing)
     assert.is_true(exists(path("done")))
+  end)
+
+  it("gives back the descriptors of the threads' loops", function()
+    local before = descriptors()
+    do
+      local pool <close> = thread.pool({ size = 4 })
+      within(pool:map(lull.blocking_sleep, { 0.01, 0.01, 0.01, 0.01 }))
+      assert.is_true(descriptors() > before)
+    end
+    assert.equal(before, descriptors())
   end)
 
   it("refuses what has not begun", function()
