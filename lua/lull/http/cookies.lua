@@ -37,14 +37,14 @@ local function expiry(found, now)
   return found.expires and native.date(found.expires)
 end
 
-local function parse(line, target, now)
+local function parse(line, request, now)
   if #line > LONGEST then return nil end
   local pair, rest = line:match("^([^;]*);?(.*)$")
   local name, value = pair:match("^([^=]*)=(.*)$")
   if not name or trim(name) == "" or pair:find("[%c]") then return nil end
   local found = attributes(rest)
   local path = found.path
-  if not path or path:sub(1, 1) ~= "/" then path = default_path(target.path) end
+  if not path or path:sub(1, 1) ~= "/" then path = default_path(request.path) end
   return {
     name = trim(name), value = trim(value), path = path,
     secure = found.secure ~= nil, expires = expiry(found, now),
@@ -57,15 +57,13 @@ local function find(cookies, name, path)
   end
 end
 
-local function key_of(target) return target.host .. ":" .. target.port end
-
 --- Keeps what a Set-Cookie header says.
-function Jar:set(line, target)
+function Jar:set(line, request)
   local now = os.time()
-  local cookie = parse(line, target, now)
-  if not cookie or cookie.secure and target.scheme ~= "https" then return end
-  local cookies = self.by_host[key_of(target)] or {}
-  self.by_host[key_of(target)] = cookies
+  local cookie = parse(line, request, now)
+  if not cookie or cookie.secure and request.scheme ~= "https" then return end
+  local cookies = self.by_host[request.host] or {}
+  self.by_host[request.host] = cookies
   local place = find(cookies, cookie.name, cookie.path)
   if cookie.expires and cookie.expires <= now then
     if place then table.remove(cookies, place) end
@@ -76,16 +74,16 @@ function Jar:set(line, target)
 end
 
 --- Gives the Cookie header of a request, or nil.
-function Jar:header(target)
-  local cookies = self.by_host[key_of(target)]
+function Jar:header(request)
+  local cookies = self.by_host[request.host]
   if not cookies and not self.given then return nil end
   local now, pairs_, sent = os.time(), {}, {}
   local matching = {}
   for i, cookie in ipairs(cookies or {}) do
     cookie.place = i
     local current = not cookie.expires or cookie.expires > now
-    if current and (not cookie.secure or target.scheme == "https")
-        and path_matches(target.path, cookie.path) then
+    if current and (not cookie.secure or request.scheme == "https")
+        and path_matches(request.path, cookie.path) then
       matching[#matching + 1] = cookie
     end
   end
@@ -97,15 +95,15 @@ function Jar:header(target)
     pairs_[#pairs_ + 1] = cookie.name .. "=" .. cookie.value
     sent[cookie.name] = true
   end
-  for _, pair in ipairs(self.given_to == key_of(target) and self.given or {}) do
+  for _, pair in ipairs(self.given_to == request.host and self.given or {}) do
     if not sent[pair[1]] then pairs_[#pairs_ + 1] = pair[1] .. "=" .. pair[2] end
   end
   return pairs_[1] and table.concat(pairs_, "; ")
 end
 
 --- Cookies that the user gave are the first host's that is spoken to.
-function Jar:claim(target)
-  if self.given and not self.given_to then self.given_to = key_of(target) end
+function Jar:claim(request)
+  if self.given and not self.given_to then self.given_to = request.host end
 end
 
 --- Makes a jar, with cookies that the user gives by name.

@@ -25,7 +25,7 @@ local TLS = {
 }
 -- The connection was lost, before the response or in its midst.
 local LOST = {[18] = true, [52] = true, [55] = true, [56] = true, [65] = true}
-local CONNECT, PROXY, TIMEOUT, MALFORMED, NO_MEMORY = 7, 97, 28, 3, 27
+local CONNECT, PROXY, TIMEOUT, MALFORMED, NO_MEMORY, ARGUMENT = 7, 97, 28, 3, 27, 43
 
 -- The system's error numbers that say why there is no connection.
 local REASONS = {
@@ -91,6 +91,9 @@ local OWN = {
   ["two lengths"] = function(request)
     return new(M.ProtocolError, request, "response", "there are two lengths of the body")
   end,
+  ["bad status"] = function(request)
+    return new(M.ProtocolError, request, "response", "the status is none of HTTP's")
+  end,
   ["bad encoding"] = function(request)
     return new(M.ProtocolError, request, "response",
       "the body is not packed as its Content-Encoding says, or breaks off")
@@ -108,6 +111,7 @@ function M.of_transfer(request, how, code, text, number, proxy_status, connected
     return new(M.ProtocolError, request, "response", "a header line is larger than 100 KiB")
   end
   if code == NO_MEMORY then return "not enough memory" end
+  if code == ARGUMENT then text = "a header line is malformed" end
   if code == MALFORMED then return new(M.InvalidURL, request, nil, text) end
   if proxy_status >= 300 or code == PROXY then
     return connect_error(request, code, text, number, "proxy")

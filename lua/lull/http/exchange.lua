@@ -1,0 +1,97 @@
+-- One request and its response.
+local _, core = ...
+local headers = require "lull.http.headers"
+local http_errors = require "lull.http.errors"
+local responses = require "lull.http.response"
+local start_sending = require("lull.http.sending").start
+
+local pcall = core.pcall
+
+-- The lines of the request's headers, with cookies and credentials that are for this host only.
+local function lines_for(session, request, first)
+  local jar = session.jar
+  local cookie = jar and jar:header(request)
+  local mine = request.origin == first
+  local bearer = mine and request.auth and request.auth.bearer
+  if mine and not cookie and not bearer then return request.lines end
+  local merged = {}
+  for key, header in next, request.headers do merged[key] = header end
+  if not mine then
+    merged.authorization, merged.cookie, merged["proxy-authorization"] = nil, nil, nil
+    merged.host = nil
+  end
+  if bearer and not merged.authorization then
+    merged.authorization = {"Authorization", "Bearer " .. bearer}
+  end
+  if cookie then
+    local own = merged.cookie and merged.cookie[2]
+    if type(own) == "table" then own = table.concat(own, "; ") end
+    if own ~= false then merged.cookie = {"Cookie", own and own .. "; " .. cookie or cookie} end
+  end
+  return headers.lines(merged)
+end
+
+local function credentials(request, first)
+  if request.user then return request.user, request.password or "" end
+  local auth = request.origin == first and request.auth
+  if auth and auth[1] then return auth[1], auth[2] end
+end
+
+local function start(session, request, first)
+  local user, password = credentials(request, first)
+  local timeouts, source = request.timeouts, request.source
+  local most = request.max_body
+  if request.stream then most = request.max_stream end
+  return session.pool:start(request.method, request.url, lines_for(session, request, first),
+    source and true or request.body, source and source.size, request.deadline, timeouts.read,
+    timeouts.connect, most, request.stream, user, password)
+end
+
+local function receive(request, transfer)
+  if request.stream then
+    local status, head, version, elapsed = transfer:head()
+    if status then
+      return responses.new(request, status, head, version, elapsed, nil, transfer)
+    end
+  else
+    local status, head, version, elapsed, bytes = transfer:finish()
+    if status then return responses.new(request, status, head, version, elapsed, bytes) end
+  end
+  local err = request.failure or http_errors.of_transfer(request, transfer:failure())
+  transfer:close()
+  error(err, 0)
+end
+
+-- If the response is a stream, the rest of the body goes on being sent while it is read.
+local function send_and_receive(request, transfer)
+  local sending = start_sending(request, transfer)
+  local ok, result = pcall(receive, request, transfer)
+  if ok and result._transfer then
+    result._sending = sending:guard()
+    return result
+  end
+  sending:stop()
+  if not ok then error(result, 0) end
+  return result
+end
+
+local SET_COOKIE = "\n[sS][eE][tT]%-[cC][oO][oO][kK][iI][eE]:"
+
+-- Sends the request and gives the response. Raises the errors of lull.http.
+local function exchange(session, request, first)
+  local transfer = start(session, request, first)
+  local response
+  if request.source then
+    response = send_and_receive(request, transfer)
+  else
+    response = receive(request, transfer)
+  end
+  if session.jar and response._head:find(SET_COOKIE) then
+    for _, line in ipairs(response.headers:get_all("set-cookie")) do
+      session.jar:set(line, request)
+    end
+  end
+  return response
+end
+
+return exchange
