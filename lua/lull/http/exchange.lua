@@ -75,8 +75,6 @@ local function send_and_receive(request, transfer)
   return result
 end
 
-local SET_COOKIE = "\n[sS][eE][tT]%-[cC][oO][oO][kK][iI][eE]:"
-
 -- Sends the request and gives the response. Raises the errors of lull.http.
 local function exchange(session, request, first)
   local transfer = start(session, request, first)
@@ -86,7 +84,7 @@ local function exchange(session, request, first)
   else
     response = receive(request, transfer)
   end
-  if session.jar and response._head:find(SET_COOKIE) then
+  if session.jar and headers.find(response._head, "set-cookie") then
     for _, line in ipairs(response.headers:get_all("set-cookie")) do
       session.jar:set(line, request)
     end

@@ -83,7 +83,7 @@ end
 
 -- The request that a redirect asks for (RFC 9110, section 15.4).
 local function redirected(request, response, location, history)
-  local following = {}
+  local following = setmetatable({}, getmetatable(request))
   for key, value in next, request do following[key] = value end
   if #history > request.max_redirects then
     error(http_errors.new(http_errors.TooManyRedirects, request, "response",
@@ -114,7 +114,7 @@ local function follow(session, request)
   local first, history = request.origin, nil
   while true do
     local response = exchange_with_retries(session, request, first)
-    local location = request.follow and REDIRECTS[response.status]
+    local location = request.follow_redirects and REDIRECTS[response.status]
       and response.headers:get("location")
     if not location then
       if history then response.history = history end

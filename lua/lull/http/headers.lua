@@ -22,18 +22,27 @@ M.trim = trim
 -- The values by lower-case name, and the list of names and values.
 local function parse(head)
   local by_name, list = {}, {}
-  head = head:gsub("\r?\n[ \t]+", " ") -- folded lines (RFC 9112, section 5.2)
-  for line in head:gmatch("[^\r\n]+") do
-    local name, value = line:match("^([^%s:]+):(.*)$")
-    if name then
-      value = trim(value)
-      local key = name:lower()
-      by_name[key] = by_name[key] or {}
-      table.insert(by_name[key], value)
-      list[#list + 1] = {name, value}
+  if head:find("\n[ \t]") then
+    head = head:gsub("\r?\n[ \t]+", " ") -- folded lines (RFC 9112, section 5.2)
+  end
+  for name, value in head:gmatch("\n([^%s:]+):[ \t]*([^\r\n]*)") do
+    if value:find("[ \t]$") then value = value:match("^(.-)[ \t]*$") end
+    local key = name:lower()
+    local values = by_name[key]
+    if values then
+      values[#values + 1] = value
+    else
+      by_name[key] = {value}
     end
+    list[#list + 1] = {name, value}
   end
   return by_name, list
+end
+
+--- Finds the first header of a name, in lower case, in a head, without taking all of it apart.
+function M.find(head, name)
+  local _, last = head:lower():find("\n" .. name .. ":", 1, true)
+  return last and head:match("^[ \t]*([^\r\n]*)", last + 1)
 end
 
 --- Makes headers out of the head of a response.

@@ -141,9 +141,9 @@ end
 local makers = {body = of_body, json = of_json, form = of_form, multipart = of_multipart}
 
 -- The headers of a session's requests, with those of this one over them.
-local function merge(session, opts, content_type)
+local function merge(inherited, opts, content_type)
   local merged = {}
-  for key, header in next, session.headers do merged[key] = header end
+  for key, header in next, inherited do merged[key] = header end
   if content_type then merged["content-type"] = {"Content-Type", content_type} end
   if opts.headers then
     for key, header in next, headers.check(opts.headers) do merged[key] = header end
@@ -157,8 +157,8 @@ local function silence(merged)
   merged["content-type"] = merged["content-type"] or {"Content-Type", false}
 end
 
--- Sets what the options say, over what the session does.
-local function apply(request, session, opts)
+-- Sets what the options say; what they do not is found in the session.
+local function apply(request, opts)
   local given = check_options(opts)
   local content_type
   if given then request.body, content_type, request.source = makers[given](opts[given]) end
@@ -166,14 +166,12 @@ local function apply(request, session, opts)
   request.query = query_of(opts.params)
   if opts.timeout ~= nil then request.timeouts = M.timeouts(opts.timeout) end
   if opts.auth ~= nil then request.auth = M.auth(opts.auth) end
-  request.stream = opts.stream or false
-  request.retries = opts.retries or request.retries
-  request.max_redirects = opts.max_redirects or request.max_redirects
-  request.max_body = opts.max_body or request.max_body
-  request.max_stream = opts.max_body
-  if opts.follow_redirects ~= nil then request.follow = opts.follow_redirects end
+  request.stream, request.retries, request.max_redirects = opts.stream, opts.retries,
+    opts.max_redirects
+  request.max_body, request.max_stream = opts.max_body, opts.max_body
+  request.follow_redirects = opts.follow_redirects
   if opts.headers or request.body or request.source then
-    request.headers = merge(session, opts, content_type)
+    request.headers = merge(request.headers, opts, content_type)
     if request.body or request.source then silence(request.headers) end
     request.lines = headers.lines(request.headers)
   end
@@ -187,20 +185,14 @@ function M.new(session, method, url, opts, first)
   if type(url) ~= "string" then
     fail(("string expected, got %s"):format(url == nil and "no value" or type(url)), first)
   end
-  local request = {
-    method = method:upper(), url = url, host = url, base = session.base_url,
-    timeouts = session.timeouts, max_body = session.max_body, max_stream = nil,
-    auth = session.auth, retries = session.retries, follow = session.follow_redirects,
-    max_redirects = session.max_redirects, headers = session.headers, lines = session.lines,
-    stream = false, query = nil, body = nil, source = nil,
-  }
+  local request = setmetatable({method = method:upper(), url = url, host = url}, session.defaults)
   if opts == nil and not WITH_BODY[request.method] then return request end
   opts = opts or {}
   if type(opts) ~= "table" then fail(("table expected, got %s"):format(type(opts))) end
   for key in next, opts do
     if not KNOWN[key] then fail(("unknown option '%s'"):format(tostring(key))) end
   end
-  apply(request, session, opts)
+  apply(request, opts)
   return request
 end
 

@@ -101,7 +101,7 @@ local UTF8 = {["utf-8"] = true, utf8 = true, ["us-ascii"] = true, ascii = true}
 
 local read_text = async(function(self)
   local bytes = body_of(self)
-  local content_type = self.headers:get("content-type")
+  local content_type = headers.find(self._head, "content-type")
   local charset = content_type and content_type:lower():match("charset%s*=%s*\"?([%w_:.%-]+)")
   if charset and not UTF8[charset] then bytes = native.utf8(bytes, charset) or bytes end
   if bytes:sub(1, 3) == "\xEF\xBB\xBF" then bytes = bytes:sub(4) end

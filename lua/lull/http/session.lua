@@ -121,9 +121,8 @@ local function new(options)
   local given = options.cookies
   local proxy = options.proxy
   if proxy == false then proxy = "" end
-  return setmetatable({
-    closed = false,
-    base_url = options.base_url,
+  local defaults = {
+    base = options.base_url,
     headers = checked,
     lines = headers.lines(checked),
     timeouts = requests.timeouts(options.timeout) or requests.DEFAULT_TIMEOUTS,
@@ -132,6 +131,12 @@ local function new(options)
     follow_redirects = of(options, "follow_redirects"),
     max_redirects = of(options, "max_redirects"),
     max_body = of(options, "max_body"),
+    stream = false,
+  }
+  return setmetatable({
+    closed = false,
+    base_url = options.base_url,
+    defaults = {__index = defaults}, -- the metatable of its requests
     jar = given ~= false and cookies.new(type(given) == "table" and given or nil) or nil,
     pool = native.pool(of(options, "connections"), of(options, "http2"), of(options, "verify"),
       proxy, options.ca_file, options.cert_file, options.key_file),
