@@ -8,6 +8,8 @@ M.metrics = {
   wall_ns_per_op = {title = "wall ns", digits = 1},
   cpu_s = {title = "CPU s", digits = 3, from = "ns_per_op", per = 1e9, times_ops = true},
   wall_s = {title = "wall s", digits = 3, from = "wall_ns_per_op", per = 1e9, times_ops = true},
+  cpu_us = {title = "CPU us", digits = 2, from = "ns_per_op", per = 1e3},
+  wall_us = {title = "wall us", digits = 2, from = "wall_ns_per_op", per = 1e3},
   cpu_ms = {title = "CPU ms", digits = 2, from = "ns_per_op", per = 1e6},
   wall_ms = {title = "wall ms", digits = 2, from = "wall_ns_per_op", per = 1e6},
   peak_mb = {title = "peak MiB", digits = 0, from = "rss_kb", per = 1024},

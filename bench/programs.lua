@@ -4,7 +4,7 @@ local shell = require("shell")
 
 -- Debian's packages of the peers; nodejs is only asked for where there is no node.
 local PACKAGES = "lua5.4 python3 python3-aiofiles python3-uvloop golang-go lua-cqueues lua-luv"
-  .. " gcc libuv1-dev"
+  .. " gcc libuv1-dev libcurl4-openssl-dev nginx-light python3-aiohttp python3-httpx"
 
 local M = {}
 
@@ -50,10 +50,17 @@ function M.list(bench, build, host)
   local python_command = py .. " " .. quote(bench .. "/peers/python.py")
   local asyncio_startup = "import asyncio; asyncio.run(asyncio.sleep(0))"
   local uvloop_startup = "import asyncio, uvloop; uvloop.install(); asyncio.run(asyncio.sleep(0))"
+  local http_source, http_binary = bench .. "/limit/http.c", build .. "/limit-http"
+  local function prepare_http()
+    local libraries = "$(pkg-config --cflags --libs libuv libcurl)"
+    local build_command = ("%s -std=gnu11 -O2 -o %s %s %s"):format(
+      os.getenv("CC") or "cc", quote(http_binary), quote(http_source), libraries)
+    return shell.build(http_binary, http_source, build_command)
+  end
   return {
     {
       name = "lull",
-      workloads = set("spawn switch sleepers queue chain waitfor park files thread fib startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park files thread fib http startup"),
       installed = function() return shell.succeeds("command -v " .. quote(host)) end,
       command = quote(host) .. " " .. quote(bench .. "/lull/workloads.lua"),
       startup = quote(host) .. " " .. quote(bench .. "/lull/empty.lua"),
@@ -88,6 +95,21 @@ function M.list(bench, build, host)
         return shell.build(threads_binary, threads_source, build_command)
       end,
       command = quote(threads_binary),
+    },
+    {
+      name = "limit",
+      workloads = set("http"),
+      installed = function() return shell.succeeds("pkg-config libuv libcurl") end,
+      prepare = prepare_http,
+      command = quote(http_binary),
+    },
+    {
+      name = "limit, tuned",
+      workloads = set("http"),
+      installed = function() return shell.succeeds("pkg-config libuv libcurl") end,
+      prepare = prepare_http,
+      command = quote(http_binary),
+      variant = "tuned",
     },
     {
       name = "lull, one thread",
@@ -132,9 +154,34 @@ function M.list(bench, build, host)
       version = py .. " -c 'import uvloop; print(uvloop.__version__)'",
     },
     {
+      name = "aiohttp",
+      peer = "aiohttp",
+      workloads = set("http"),
+      installed = function() return shell.succeeds(py .. " -c 'import aiohttp'") end,
+      command = python_command,
+      version = py .. " -c 'import aiohttp; print(aiohttp.__version__)'",
+    },
+    {
+      name = "aiohttp, uvloop",
+      peer = "aiohttp",
+      workloads = set("http"),
+      installed = function() return shell.succeeds(py .. " -c 'import aiohttp, uvloop'") end,
+      command = python_command,
+      variant = "uvloop",
+    },
+    {
+      name = "httpx",
+      peer = "httpx",
+      workloads = set("http"),
+      installed = function() return shell.succeeds(py .. " -c 'import httpx'") end,
+      command = python_command,
+      variant = "httpx",
+      version = py .. " -c 'import httpx; print(httpx.__version__)'",
+    },
+    {
       name = "node",
       peer = "node",
-      workloads = set("spawn switch sleepers queue chain waitfor park files startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park files http startup"),
       installed = has_command("node"),
       command = node_command,
       startup = "node -e ''",
@@ -155,6 +202,14 @@ function M.list(bench, build, host)
       installed = has_command("node"),
       command = node_command,
       variant = "async",
+    },
+    {
+      name = "node, fetch",
+      peer = "node",
+      workloads = set("http"),
+      installed = has_command("node"),
+      command = node_command,
+      variant = "fetch",
     },
     {
       name = "go",

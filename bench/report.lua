@@ -3,6 +3,7 @@
 
 local figures = require("figures")
 local runner = require("runner")
+local services = require("services")
 local shell = require("shell")
 
 local M = {}
@@ -121,7 +122,12 @@ end
 function M.row(row, programs, options)
   print(("\nRow %d  %s"):format(row.number, row.title))
   local list, absent, by_name = entries_of(row, programs, options.size)
-  runner.interleave(row, list, options.runs)
+  local service <close>, message = services.start(row.service)
+  if not service then
+    print("  left out: " .. message)
+    return {row = row.number, name = row.name, left_out = message}
+  end
+  runner.interleave(row, list, options.runs, service.environment)
   local record = {
     row = row.number, name = row.name, size = options.size, programs = {}, targets = {},
   }
@@ -158,7 +164,7 @@ function M.scale(row, lull, options)
   print(("\nRow %d  %s"):format(row.number, row.title))
   local plain = {program = lull, size = options.size, runs = {}}
   local large = {program = lull, size = options.size * options.scale, runs = {}}
-  runner.interleave(row, {plain, large}, options.runs)
+  runner.interleave(row, {plain, large}, options.runs, "")
   local ratio, min, max = figures.ratio(large.runs, plain.runs, "ns_per_op")
   local result = ratio and verdict(ratio, SCALE_MAX, options.size == 1) or "failed"
   if ratio then

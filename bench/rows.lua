@@ -6,6 +6,7 @@
 -- target is met. `scales` marks the rows whose cost for each item must not grow with the size,
 -- `settle` those whose first run pays for memory that the machine has not handed out yet, `folder`
 -- those whose programs find an empty folder in BENCH_DIR.
+-- `service` names what the programs talk to: see services.lua.
 
 local NS = {"ns_per_op", "wall_ns_per_op"}
 
@@ -83,6 +84,15 @@ return {
       {metric = "cpu_s", max = 1.5, of = {"limit"}},
       {metric = "bytes_per_op", max = 1300},
     },
+  },
+  {
+    number = 9,
+    name = "http",
+    title = "HTTP client: 10,000 GETs of 100 bytes over 100 connections to nginx",
+    per = "a request",
+    columns = {"cpu_us", "wall_us", "peak_mb"},
+    service = "nginx",
+    targets = {{metric = "cpu_us", max = 1.25, of = {"limit"}}},
   },
   {
     number = 11,

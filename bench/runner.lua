@@ -70,20 +70,20 @@ local function in_folder(command)
     .. "trap 'rm -rf \"$BENCH_DIR\"' EXIT\n%s"):format(base, command)
 end
 
-local function command_line(program, row, size)
+local function command_line(program, row, size, environment)
   local command
   if row.launches then
     command = ("%s %d %s"):format(shell.quote(M.launcher), row.launches, program.startup)
   else
     command = ("%s %s %.14g %s"):format(program.command, row.name, size, program.variant or "")
   end
-  command = ("%s timeout --foreground -k 5 %d %s"):format(ENV, TIMEOUT, command)
+  command = ("%s %s timeout --foreground -k 5 %d %s"):format(ENV, environment, TIMEOUT, command)
   return row.folder and in_folder(command) or command
 end
 
 -- The figures of one run; nil if it failed, which is said.
-local function run_once(program, row, size)
-  local output, ok, how, code = shell.read(command_line(program, row, size))
+local function run_once(program, row, size, environment)
+  local output, ok, how, code = shell.read(command_line(program, row, size, environment))
   if how == "signal" and code == 2 or code == 130 then error("interrupted", 0) end
   local run, rest = figures.parse(output)
   if ok and run then
@@ -105,18 +105,19 @@ end
 ---@param row table
 ---@param entries table[] each with program, size and runs
 ---@param times integer
-function M.interleave(row, entries, times)
+---@param environment string variables that the programs get, as env takes them
+function M.interleave(row, entries, times, environment)
   for _, entry in ipairs(entries) do entry.program.failed = entry.program.unbuilt end
   if row.settle and not entries[#entries].program.failed then
     local last = entries[#entries]
     progress(row.name .. ": settling, " .. last.program.name)
-    run_once(last.program, row, last.size)
+    run_once(last.program, row, last.size, environment)
   end
   for round = 1, times do
     for _, entry in ipairs(entries) do
       if not entry.program.failed then
         progress(("%s: run %d of %d, %s"):format(row.name, round, times, entry.program.name))
-        local run = run_once(entry.program, row, entry.size)
+        local run = run_once(entry.program, row, entry.size, environment)
         entry.runs[#entry.runs + 1] = run
       end
     end

@@ -143,4 +143,24 @@ M.fib = {warm = true, run = function(size, share)
   return 8 * rounds
 end}
 
+local session
+
+M.http = {warm = true, run = function(size, share)
+  local requests, workers = count(10000, size, share), 100
+  local url, expected = os.getenv("BENCH_URL"), ("0123456789"):rep(10)
+  session = session or require("lull.http").session {connections = workers}
+  local left = requests
+  local worker = async(function()
+    while left > 0 do
+      left = left - 1
+      local response = await(session:get(url))
+      assert(response.status == 200 and await(response:text()) == expected)
+    end
+  end)
+  local list = {}
+  for i = 1, workers do list[i] = worker() end
+  await(gather(list))
+  return requests
+end}
+
 lull.run(async(function() measure.main(M, lull.now) end)())

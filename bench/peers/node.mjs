@@ -5,6 +5,7 @@
 //   microtask, which lets no timer and no I/O in between.
 // - `async`: each of the `sleepers` is an async function that awaits its timer, as it is in the
 //   other languages; plainly it is nothing but the timer's promise.
+// - `fetch`: `http` goes through fetch, which is undici; plainly through node:http and its Agent.
 
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -71,6 +72,23 @@ class Queue {
 }
 
 let roundNumber = 0;
+
+let http, agent; // loaded and made when they are needed
+
+const getText = (url) => new Promise((resolve, reject) => {
+  http.get(url, { agent }, (response) => {
+    let body = "";
+    response.setEncoding("utf8");
+    response.on("data", (piece) => { body += piece; });
+    response.on("end", () => resolve([response.statusCode, body]));
+    response.on("error", reject);
+  }).on("error", reject);
+});
+
+const fetchText = async (url) => {
+  const response = await fetch(url);
+  return [response.status, await response.text()];
+};
 
 const workloads = {
   async spawn(size, share) {
@@ -165,6 +183,22 @@ const workloads = {
     return [files * rounds];
   },
 
+  async http(size, share) {
+    const requests = count(10000, size, share);
+    const url = process.env.BENCH_URL, expected = "0123456789".repeat(10);
+    http ??= await import("node:http");
+    agent ??= new http.Agent({ keepAlive: true, maxSockets: 100 });
+    let left = requests;
+    const worker = async () => {
+      while (left-- > 0) {
+        const [status, body] = await (variant === "fetch" ? fetchText(url) : getText(url));
+        check(status === 200 && body === expected);
+      }
+    };
+    await Promise.all(Array.from({ length: 100 }, worker));
+    return [requests];
+  },
+
   async park(size) {
     const tasks = count(1000000, size);
     let set;
@@ -184,7 +218,7 @@ const workloads = {
   },
 };
 
-const warm = new Set(["spawn", "switch", "queue", "chain", "waitfor", "files"]);
+const warm = new Set(["spawn", "switch", "queue", "chain", "waitfor", "files", "http"]);
 const size = Number(sizeText ?? 1);
 const work = workloads[name];
 if (!work || !(size > 0)) throw new Error("usage: node.mjs WORKLOAD [SIZE] [VARIANT]");

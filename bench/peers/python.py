@@ -194,7 +194,36 @@ async def fib(size, share):
     return 8 * rounds
 
 
-WARM = {spawn, switch, queue, chain, waitfor, files, thread, fib}
+client = None
+
+
+async def aiohttp_worker(url, expected, turns):
+    for _ in turns:
+        async with client.get(url) as response:
+            assert response.status == 200 and await response.text() == expected
+
+
+async def httpx_worker(url, expected, turns):
+    for _ in turns:
+        response = await client.get(url)
+        assert response.status_code == 200 and response.text == expected
+
+
+async def http(size, share):
+    global client
+    requests, workers = count(10_000, size, share), 100
+    if client is None and httpx:
+        client = httpx.AsyncClient(limits=httpx.Limits(max_connections=workers,
+                                                       max_keepalive_connections=workers))
+    elif client is None:
+        client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=workers))
+    worker = httpx_worker if httpx else aiohttp_worker
+    url, expected, turns = os.environ["BENCH_URL"], "0123456789" * 10, iter(range(requests))
+    await asyncio.gather(*[worker(url, expected, turns) for _ in range(workers)])
+    return requests
+
+
+WARM = {spawn, switch, queue, chain, waitfor, files, thread, fib, http}
 WORKLOADS = {f.__name__: f for f in WARM | {sleepers, park}}
 
 
@@ -208,6 +237,8 @@ async def main(name, size):
     ops, extra = (ops[0], f" bytes_per_op={ops[1]:.1f}") if isinstance(ops, tuple) else (ops, "")
     print(f"workload={name} ops={ops} ns_per_op={cpu / ops * 1e9:.2f}"
           f" wall_ns_per_op={wall / ops * 1e9:.2f}{extra} rss_kb={peak_kb()}")
+    if client:
+        await (client.aclose if httpx else client.close)()
 
 
 args = sys.argv[1:]
@@ -219,6 +250,12 @@ aiofiles = None
 if "aiofiles" in args:
     args.remove("aiofiles")
     import aiofiles
+httpx = None
+if "httpx" in args:
+    args.remove("httpx")
+    import httpx
+elif args[:1] == ["http"]:
+    import aiohttp
 processes = None
 if "processes" in args:
     args.remove("processes")

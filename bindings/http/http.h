@@ -31,14 +31,16 @@ void http_decoder_free(http_decoder *decoder);
 typedef struct http_config {
   char *proxy; /* "" for none at all, NULL for what the environment says */
   char *ca_file, *cert_file, *key_file;
+  struct curl_slist *headers; /* of requests that have none of their own */
   int verify, http2;
+  long connect_ms; /* this and the next two: for requests that say nothing else */
+  double silence;
+  uint64_t max_body;
   long connections;
 } http_config;
 
 typedef struct http_socket http_socket;
 typedef struct http_transfer http_transfer;
-
-enum { HTTP_SPARES = 64 };
 
 /* A multi handle, made when it is needed. In the shared lane requests may go over one connection at
  * a time. A response that may be paused has to have its connection for itself: libcurl 7.88 goes on
@@ -58,13 +60,16 @@ typedef struct http_pool {
   lull_closer closer;
   lull_t *rt;
   http_lane lanes[HTTP_LANES];
+  CURLSH *share; /* of TLS sessions: who connects again need not begin from nothing */
   http_config config;
   lull_node transfers;   /* those in a lane */
   lull_node queue;       /* those that wait for a place there, in the order they came */
   http_socket **sockets; /* by descriptor */
   int nsockets;
-  CURL *spares[HTTP_SPARES];
-  int nspares;
+  lull_node spares; /* transfers to be used again */
+  long nspares, nhandles;
+  double now;       /* when libcurl was last called to act */
+  int previews;     /* header lines come as if they were of the body: see transfer.c */
   int places;       /* of transfers that may need a connection each; config.connections at most */
   int multiplexing; /* there are servers that take many requests over one connection */
   int holders;      /* the Lua object, and what still uses the memory: transfers, handles */
@@ -74,8 +79,8 @@ typedef struct http_pool {
 int http_pool_new(http_pool **out, lull_t *rt, const http_config *config);
 void http_pool_close(http_pool *pool);
 void http_pool_release(http_pool *pool);
-CURL *http_pool_easy(http_pool *pool);
-void http_pool_recycle(http_pool *pool, CURL *easy);
+void http_pool_own_sockets(http_pool *pool, CURL *easy);
+CURL *http_easy_new(http_pool *pool);
 void http_pool_admit(http_pool *pool);
 int http_pool_enter(http_transfer *transfer);
 void http_pool_leave(http_transfer *transfer);
@@ -92,7 +97,9 @@ typedef enum http_end {
   HTTP_CLOSED,
   HTTP_LOST,
   HTTP_TWO_LENGTHS,
-  HTTP_BAD_ENCODING
+  HTTP_BAD_ENCODING,
+  HTTP_BAD_STATUS,
+  HTTP_BAD_HEAD
 } http_end;
 
 typedef int (*http_condition)(const http_transfer *transfer);
@@ -104,20 +111,34 @@ typedef struct http_waiter {
   int woken; /* it is about to run */
 } http_waiter;
 
+/* What an easy handle was told of its last request. */
+typedef struct http_settings {
+  const struct curl_slist *headers;
+  long connect_ms;
+  uint8_t credentials, special, http2, multiplexes;
+} http_settings;
+
+/* What stays when a transfer is used again comes first, what is forgotten then lies between begun
+ * and error. */
 struct http_transfer {
-  lull_node node;
+  lull_node node; /* in the pool's queue, its transfers, or its spares */
   http_pool *pool;
-  http_lane *lane;
-  CURL *easy; /* NULL once it is done */
-  struct curl_slist *headers;
+  CURL *easy;
+  CURLU *parsed; /* the URL; as text it is in url, which ends in a zero byte */
+  http_bytes url;
+  http_settings set;
+  http_bytes head, body; /* of the response */
+  http_bytes encodings;  /* what Content-Encoding says, each followed by a comma */
+  double begun;
+  double deadline, silence, heard; /* seconds; deadline and silence may be HUGE_VAL */
+  http_lane *lane;                 /* NULL: not begun */
+  struct curl_slist *headers;      /* of its own */
   http_waiter reader, sender;
   lull_timer timer;
-  double begun, deadline, silence, heard; /* seconds; deadline and silence may be HUGE_VAL */
   double entered, patience; /* when it came into its lane, how long a connection may take */
   double elapsed;
-  http_bytes head, body;
-  http_bytes encodings;  /* what Content-Encoding says, each followed by a comma */
   http_decoder *decoder; /* or NULL */
+  http_bytes partial;    /* of a header line that comes in pieces */
   http_bytes sending;    /* what the caller gave of a streamed body */
   size_t sent;           /* bytes of it that libcurl has taken */
   uint64_t max_body;
@@ -133,8 +154,10 @@ struct http_transfer {
   uint8_t has_place, queued;
   uint8_t has_length;
   uint8_t failed_attempt; /* to connect; there may be other addresses to try */
-  uint8_t streaming; /* the body is read piece by piece */
+  uint8_t streaming;      /* the body is read piece by piece */
   uint8_t connected, in_head, head_done, done;
+  uint8_t at_status; /* the last line that came was the status */
+  uint8_t sets_cookies;
   uint8_t paused;                                 /* enough of the body waits to be read */
   uint8_t sends, wants_more, sent_some, sent_all; /* a streamed body of the request */
   char error[CURL_ERROR_SIZE];
@@ -143,6 +166,16 @@ struct http_transfer {
 void http_transfer_begin(http_transfer *transfer);
 void http_transfer_done(http_transfer *transfer, CURLcode result);
 void http_transfer_abort(http_transfer *transfer, http_end end);
+void http_free_spares(http_pool *pool);
+
+enum { HTTP_HANDLES = 1 }; /* the user value of a pool: a list of userdata for transfers to come */
+void *http_check_class(lua_State *L, const char *name);
+http_pool *http_check_pool(lua_State *L);
+long http_milliseconds(lua_State *L, int index);
+int http_copy_headers(lua_State *L, int index, struct curl_slist **headers);
+void http_new_class(lua_State *L, lull_t *rt, const char *name, const luaL_Reg *list);
+int http_start(lua_State *L);
+int http_exchange(lua_State *L);
 
 /* What each file gives to the module table at the top of the stack. */
 void http_open_request(lua_State *L, lull_t *rt);

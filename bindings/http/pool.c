@@ -18,11 +18,13 @@ struct http_socket {
 
 static void release(http_pool *pool) {
   if (--pool->holders > 0) return;
+  curl_share_cleanup(pool->share); /* which the transfers' handles used, to their end */
   free(pool->sockets);
   free(pool->config.proxy);
   free(pool->config.ca_file);
   free(pool->config.cert_file);
   free(pool->config.key_file);
+  curl_slist_free_all(pool->config.headers);
   free(pool);
 }
 
@@ -78,7 +80,7 @@ static http_socket *new_socket(http_lane *lane, int fd) {
   return socket;
 }
 
-static void check(http_lane *lane);
+static void act(http_lane *lane, curl_socket_t fd, int flags);
 
 static void on_poll(uv_poll_t *handle, int status, int events) {
   http_socket *socket = handle->data;
@@ -96,8 +98,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   int flags = 0;
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
-  curl_multi_socket_action(lane->multi, socket->fd, flags, &lane->running);
-  check(lane);
+  act(lane, socket->fd, flags);
 }
 
 static int want(http_socket *socket, int events) {
@@ -172,12 +173,18 @@ static int on_close(void *data, curl_socket_t fd) {
   return close(fd);
 }
 
+/* The sockets that an easy handle opens are the pool's. */
+void http_pool_own_sockets(http_pool *pool, CURL *easy) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, pool);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, pool);
+}
+
 /* ---- time ---- */
 
 static void on_timer(uv_timer_t *handle) {
-  http_lane *lane = handle->data;
-  curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &lane->running);
-  check(lane);
+  act(handle->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int on_timeout(CURLM *multi, long ms, void *data) {
@@ -185,7 +192,7 @@ static int on_timeout(CURLM *multi, long ms, void *data) {
   http_lane *lane = data;
   if (lane->pool->closed) return 0;
   if (ms < 0) return uv_timer_stop(&lane->timer);
-  uv_update_time(lane->pool->rt->loop);
+  if (ms > 0) uv_update_time(lane->pool->rt->loop);
   return uv_timer_start(&lane->timer, on_timer, (uint64_t)ms, 0);
 }
 
@@ -219,6 +226,13 @@ static void check(http_lane *lane) {
   }
   if (lane->failed_attempt) try_again(lane);
   http_pool_admit(lane->pool);
+}
+
+/* Lets libcurl do what it can. Not to be called from its callbacks. */
+static void act(http_lane *lane, curl_socket_t fd, int flags) {
+  lane->pool->now = lull__now(lane->pool->rt);
+  curl_multi_socket_action(lane->multi, fd, flags, &lane->running);
+  check(lane);
 }
 
 /* Lets in who waits, as long as there are places. Who may share a connection needs none once there
@@ -280,52 +294,6 @@ void http_pool_leave(http_transfer *transfer) {
   if (lane->multi != NULL) curl_multi_remove_handle(lane->multi, transfer->easy);
 }
 
-static void configure_tls(CURL *easy, const http_config *config) {
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, (long)config->verify);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->verify ? 2L : 0L);
-  if (config->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
-  if (config->cert_file) curl_easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file);
-  if (config->key_file) curl_easy_setopt(easy, CURLOPT_SSLKEY, config->key_file);
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-}
-
-/* What is the same for all transfers of the pool; it stays set when a handle is used again. */
-static void configure(CURL *easy, http_pool *pool) {
-  const http_config *config = &pool->config;
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name being resolved holds nobody up */
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate, br, zstd");
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* see decode.c */
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
-  curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                   (long)(config->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, pool);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, pool);
-  if (config->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
-  configure_tls(easy, config);
-}
-
-/* Gives an easy handle for a transfer of the pool, or NULL. */
-CURL *http_pool_easy(http_pool *pool) {
-  if (pool->nspares > 0) return pool->spares[--pool->nspares];
-  CURL *easy = curl_easy_init();
-  if (easy != NULL) configure(easy, pool);
-  return easy;
-}
-
-void http_pool_recycle(http_pool *pool, CURL *easy) {
-  if (pool->nspares < HTTP_SPARES && !pool->closed)
-    pool->spares[pool->nspares++] = easy;
-  else
-    curl_easy_cleanup(easy);
-}
-
 /* ---- beginning and end ---- */
 
 static void on_timer_closed(uv_handle_t *handle) {
@@ -348,9 +316,7 @@ void http_pool_close(http_pool *pool) {
     http_transfer_abort(lull__container(pool->transfers.next, http_transfer, node), HTTP_CLOSED);
   pool->closed = 1;
   if (pool->closer.close != NULL) lull__list_remove(&pool->closer.node);
-  for (int i = 0; i < pool->nspares; i++)
-    curl_easy_cleanup(pool->spares[i]);
-  pool->nspares = 0;
+  http_free_spares(pool);
   for (int i = 0; i < HTTP_LANES; i++)
     close_multi(&pool->lanes[i]);
   for (int fd = 0; fd < pool->nsockets; fd++)
@@ -367,21 +333,27 @@ static void init_lane(http_pool *pool, http_lane *lane) {
   pool->holders++;
 }
 
-/* Takes the strings of config over, if it succeeds. */
+/* Takes the strings and headers of config over, if it succeeds. */
 int http_pool_new(http_pool **out, lull_t *rt, const http_config *config) {
   http_pool *pool = calloc(1, sizeof *pool);
   if (pool == NULL) return UV_ENOMEM;
   pool->rt = rt;
   pool->config = *config;
+  pool->previews = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
   pool->lanes[HTTP_OWN].pool = pool;
   pool->lanes[HTTP_OWN].multi = new_multi(&pool->lanes[HTTP_OWN]);
-  if (pool->lanes[HTTP_OWN].multi == NULL) {
+  pool->share = curl_share_init();
+  if (pool->lanes[HTTP_OWN].multi == NULL || pool->share == NULL) {
+    curl_multi_cleanup(pool->lanes[HTTP_OWN].multi);
+    curl_share_cleanup(pool->share);
     free(pool);
     return UV_ENOMEM;
   }
+  curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   pool->holders = 1; /* the caller */
   lull__list_init(&pool->transfers);
   lull__list_init(&pool->queue);
+  lull__list_init(&pool->spares);
   for (int i = 0; i < HTTP_LANES; i++)
     init_lane(pool, &pool->lanes[i]);
   pool->closer.close = close_with_runtime;

@@ -1,96 +1,66 @@
-/* What Lua sees of pools and transfers. The facade, lull.http, checks arguments; here positions
- * take the place of names. A pool is {connections, http2, ...}, a userdata; so is a transfer, which
- * keeps its pool and the request's body alive. */
+/* What Lua sees of transfers: userdata that keep their pool and the request's body alive. Those of
+ * transfers that have come to their end are used again, which spares the collector work: nobody is
+ * to use one when finish has given a response, but for who gives the request's body. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "transfer.h"
 
-#define POOL "lull.http pool"
 #define TRANSFER "lull.http transfer"
 
 enum { POOL_VALUE = 1, BODY_VALUE }; /* user values of a transfer */
 
-static http_pool *check_pool(lua_State *L, int index) {
-  http_pool **pool = luaL_checkudata(L, index, POOL);
-  if (*pool == NULL || (*pool)->closed) luaL_error(L, "the session is closed");
-  return *pool;
-}
-
 static http_transfer *check_transfer(lua_State *L) {
-  http_transfer **transfer = luaL_checkudata(L, 1, TRANSFER);
+  http_transfer **transfer = http_check_class(L, TRANSFER);
   if (*transfer == NULL) luaL_error(L, "the response is closed");
   return *transfer;
 }
 
-/* ---- pools ---- */
-
-static void free_strings(http_config *config) {
-  free(config->proxy);
-  free(config->ca_file);
-  free(config->cert_file);
-  free(config->key_file);
-}
-
-static int copy_string(lua_State *L, int index, char **out) {
-  if (!lua_isstring(L, index)) return 1;
-  *out = strdup(lua_tostring(L, index));
-  return *out != NULL;
-}
-
-/* pool(connections, http2, verify, proxy, ca_file, cert_file, key_file) */
-static int new_pool(lua_State *L) {
-  lull_t *rt = lull__rt(L);
-  http_config config = {.connections = (long)luaL_checkinteger(L, 1),
-                        .http2 = lua_toboolean(L, 2),
-                        .verify = lua_toboolean(L, 3)};
-  http_pool **pool = lua_newuserdatauv(L, sizeof(http_pool *), 0);
-  *pool = NULL;
-  luaL_setmetatable(L, POOL);
-  int whole = copy_string(L, 4, &config.proxy) && copy_string(L, 5, &config.ca_file) &&
-              copy_string(L, 6, &config.cert_file) && copy_string(L, 7, &config.key_file);
-  if (whole && http_pool_new(pool, rt, &config) == 0) return 1;
-  free_strings(&config);
-  return luaL_error(L, "not enough memory");
-}
-
-static int close_pool(lua_State *L) {
-  http_pool **pool = luaL_checkudata(L, 1, POOL);
-  if (*pool == NULL) return 0;
-  http_pool_close(*pool);
-  http_pool_release(*pool);
-  *pool = NULL;
-  return 0;
-}
-
 /* ---- starting ---- */
 
-/* The list of "Name: value" at index. */
-static int copy_headers(lua_State *L, int index, struct curl_slist **headers) {
-  if (!lua_istable(L, index)) return 1;
-  lua_Unsigned count = lua_rawlen(L, index);
-  for (lua_Unsigned i = 1; i <= count; i++) {
-    lua_rawgeti(L, index, (lua_Integer)i);
-    const char *line = lua_tostring(L, -1);
-    struct curl_slist *longer = line ? curl_slist_append(*headers, line) : NULL;
-    lua_pop(L, 1);
-    if (longer == NULL) return 0;
-    *headers = longer;
+/* Pushes a transfer of the pool at index 1 that is none yet. */
+static http_transfer **push_handle(lua_State *L, http_pool *pool) {
+  if (pool->nhandles == 0) {
+    http_transfer **handle = lua_newuserdatauv(L, sizeof(http_transfer *), BODY_VALUE);
+    *handle = NULL;
+    luaL_setmetatable(L, TRANSFER);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, POOL_VALUE);
+    return handle;
   }
-  return 1;
+  lua_getiuservalue(L, 1, HTTP_HANDLES);
+  lua_rawgeti(L, -1, pool->nhandles);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, pool->nhandles--);
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
 }
 
-/* To libcurl 0 is its own default: no limit is a long time. */
-static long milliseconds(lua_State *L, int index) {
-  double seconds = luaL_optnumber(L, index, HUGE_VAL);
-  return seconds > 1e6 ? (long)1e9 : (long)ceil(seconds * 1e3);
+/* Keeps the transfer at index 1, which is none any more, to be used again. */
+static void keep_handle(lua_State *L, http_pool *pool) {
+  lua_pushnil(L);
+  lua_setiuservalue(L, 1, BODY_VALUE);
+  lua_getiuservalue(L, 1, POOL_VALUE);
+  lua_getiuservalue(L, -1, HTTP_HANDLES);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, ++pool->nhandles);
+  lua_pop(L, 2);
 }
 
-/* start(pool, method, url, headers, body, size, deadline, silence, connect, max_body, streaming,
- * user, password): body is a string, nil, or true for one that is fed. */
-static int start(lua_State *L) {
-  http_pool *pool = check_pool(L, 1);
+static http_request as_usual(lua_State *L, const http_pool *pool) {
+  return (http_request){
+      .method = luaL_checkstring(L, 2),
+      .url = luaL_checkstring(L, 3),
+      .size = -1,
+      .deadline = HUGE_VAL,
+      .silence = pool->config.silence,
+      .connect_ms = pool->config.connect_ms,
+      .max_body = pool->config.max_body,
+  };
+}
+
+static http_request as_told(lua_State *L) {
   http_request request = {
       .method = luaL_checkstring(L, 2),
       .url = luaL_checkstring(L, 3),
@@ -98,7 +68,7 @@ static int start(lua_State *L) {
       .size = (curl_off_t)luaL_optinteger(L, 6, -1),
       .deadline = luaL_optnumber(L, 7, HUGE_VAL),
       .silence = luaL_optnumber(L, 8, HUGE_VAL),
-      .connect_ms = milliseconds(L, 9),
+      .connect_ms = http_milliseconds(L, 9),
       .max_body = (uint64_t)luaL_optinteger(L, 10, LUA_MAXINTEGER),
       .streams = lua_type(L, 5) == LUA_TBOOLEAN,
       .streaming = lua_toboolean(L, 11),
@@ -106,20 +76,31 @@ static int start(lua_State *L) {
       .password = luaL_optstring(L, 13, NULL),
   };
   if (request.body != NULL) request.size = (curl_off_t)lua_rawlen(L, 5);
-  http_transfer **handle = lua_newuserdatauv(L, sizeof(http_transfer *), BODY_VALUE);
-  *handle = NULL;
-  luaL_setmetatable(L, TRANSFER);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, POOL_VALUE);
-  lua_pushvalue(L, 5);
-  lua_setiuservalue(L, -2, BODY_VALUE);
-  http_transfer *transfer = calloc(1, sizeof *transfer);
-  if (transfer == NULL) return luaL_error(L, "not enough memory");
-  transfer->pool = pool;
-  pool->holders++;
-  *handle = transfer;
-  if (!copy_headers(L, 4, &transfer->headers) || http_transfer_start(transfer, &request) < 0)
-    return luaL_error(L, "not enough memory");
+  return request;
+}
+
+/* Pushes a transfer that was started with the arguments. */
+static http_transfer *begin(lua_State *L) {
+  http_pool *pool = http_check_pool(L);
+  http_request request = lua_isnone(L, 4) ? as_usual(L, pool) : as_told(L);
+  http_transfer **handle = push_handle(L, pool);
+  if (request.body != NULL) {
+    lua_pushvalue(L, 5);
+    lua_setiuservalue(L, -2, BODY_VALUE);
+  }
+  http_transfer *transfer = *handle = http_transfer_new(pool);
+  if (transfer == NULL || !http_copy_headers(L, 4, &transfer->headers))
+    luaL_error(L, "not enough memory");
+  else
+    http_transfer_start(transfer, &request);
+  return transfer;
+}
+
+/* start(pool, method, url, headers, body, size, deadline, silence, connect, max_body, streaming,
+ * user, password) -> transfer; body is a string, nil, or true for one that is fed. start(pool,
+ * method, url) does the usual of the pool. */
+int http_start(lua_State *L) {
+  begin(L);
   return 1;
 }
 
@@ -173,11 +154,10 @@ static http_waiter *waiter_of(http_transfer *transfer, const lull_wait *wait) {
   return wait == &room_wait ? &transfer->sender : &transfer->reader;
 }
 
-/* Goes on with k at once, or when the condition holds. */
-static int await_transfer(lua_State *L, const lull_wait *wait, http_condition condition,
-                          lua_KFunction k) {
+/* Goes on with k at once, or when the condition holds. The transfer is at index 1. */
+static int go_on_when(lua_State *L, http_transfer *transfer, const lull_wait *wait,
+                      http_condition condition, lua_KFunction k) {
   lull_t *rt = lull__rt(L);
-  http_transfer *transfer = check_transfer(L);
   http_waiter *waiter = waiter_of(transfer, wait);
   lull_task *task = lull__require_task(L, rt);
   lua_settop(L, 1);
@@ -187,17 +167,21 @@ static int await_transfer(lua_State *L, const lull_wait *wait, http_condition co
   return lull__suspend(L, rt, wait, transfer, k, (lua_KContext)rt);
 }
 
+static int await_transfer(lua_State *L, const lull_wait *wait, http_condition condition,
+                          lua_KFunction k) {
+  return go_on_when(L, check_transfer(L), wait, condition, k);
+}
+
 /* The transfer at index 1, in the function that goes on. */
 static http_transfer *resumed(lua_State *L, int status, lua_KContext ctx) {
   lull_t *rt = (lull_t *)ctx;
   const lull_wait *wait = rt->current->wait;
   if (status == LUA_YIELD) lull__woken(L, rt);
-  http_transfer *transfer = check_transfer(L);
+  http_transfer *transfer = *(http_transfer **)lua_touserdata(L, 1);
+  if (transfer == NULL) luaL_error(L, "the response is closed");
   if (status == LUA_YIELD) waiter_of(transfer, wait)->woken = 0;
   return transfer;
 }
-
-static int close_transfer(lua_State *L);
 
 static int push_response(lua_State *L, http_transfer *transfer) {
   double elapsed = transfer->elapsed;
@@ -209,24 +193,79 @@ static int push_response(lua_State *L, http_transfer *transfer) {
   return 4;
 }
 
-/* finish() -> status, head, version, elapsed, body; nothing if it failed. Closes what succeeded. */
+static int is_waited_for(const http_transfer *transfer) {
+  const http_waiter *reader = &transfer->reader, *sender = &transfer->sender;
+  return reader->task || reader->woken || sender->task || sender->woken;
+}
+
+/* Gives up what is not done. Who waits for it, or was woken, finds it closed. */
+static void let_go(http_transfer **handle) {
+  http_transfer *transfer = *handle;
+  if (transfer == NULL) return;
+  if (!is_waited_for(transfer)) {
+    *handle = NULL;
+    http_transfer_free(transfer);
+    return;
+  }
+  http_transfer_abort(transfer, HTTP_CLOSED);
+  if (transfer->result == CURLE_OK) { /* it has ended, and whoever waited for that is too late */
+    transfer->result = CURLE_ABORTED_BY_CALLBACK;
+    transfer->end = HTTP_CLOSED;
+  }
+  http_free(&transfer->body);
+}
+
+/* finish() -> status, head, version, elapsed, body, whether it sets cookies; nothing if it failed.
+ * It is no transfer any more if it succeeded. */
+static int push_finished(lua_State *L, http_transfer *transfer) {
+  http_pool *pool = transfer->pool;
+  int open = !pool->closed;
+  int count = push_response(L, transfer);
+  lua_pushlstring(L, transfer->body.data ? transfer->body.data : "", transfer->body.size);
+  lua_pushboolean(L, transfer->sets_cookies);
+  if (transfer->sends) { /* who gives the request's body still has the handle */
+    let_go(lua_touserdata(L, 1));
+    return count + 2;
+  }
+  *(http_transfer **)lua_touserdata(L, 1) = NULL;
+  http_transfer_free(transfer);
+  if (open) keep_handle(L, pool);
+  return count + 2;
+}
+
 static int finished(lua_State *L, int status, lua_KContext ctx) {
   http_transfer *transfer = resumed(L, status, ctx);
-  if (transfer->result != CURLE_OK) return 0;
-  push_response(L, transfer);
-  lua_pushlstring(L, transfer->body.data ? transfer->body.data : "", transfer->body.size);
-  close_transfer(L);
-  return 5;
+  return transfer->result == CURLE_OK ? push_finished(L, transfer) : 0;
 }
 
 static int finish(lua_State *L) {
   return await_transfer(L, &answer_wait, is_done, finished);
 }
 
-/* head() -> status, head, version, elapsed as soon as they are there; nothing if it failed. */
+/* exchange(...): start and finish in one; gives nil and the transfer if it failed. */
+static int exchanged(lua_State *L, int status, lua_KContext ctx) {
+  http_transfer *transfer = resumed(L, status, ctx);
+  if (transfer->result == CURLE_OK) return push_finished(L, transfer);
+  lua_pushnil(L);
+  lua_pushvalue(L, 1);
+  return 2;
+}
+
+int http_exchange(lua_State *L) {
+  lull__require_task(L, lull__rt(L));
+  http_transfer *transfer = begin(L);
+  lua_replace(L, 1); /* it keeps the pool, too */
+  return go_on_when(L, transfer, &answer_wait, is_done, exchanged);
+}
+
+/* head() -> status, head, version, elapsed, whether it sets cookies, as soon as they are there;
+ * nothing if it failed. */
 static int headed(lua_State *L, int status, lua_KContext ctx) {
   http_transfer *transfer = resumed(L, status, ctx);
-  return transfer->head_done ? push_response(L, transfer) : 0;
+  if (!transfer->head_done) return 0;
+  int count = push_response(L, transfer);
+  lua_pushboolean(L, transfer->sets_cookies);
+  return count + 1;
 }
 
 static int head(lua_State *L) {
@@ -271,7 +310,8 @@ static int feed(lua_State *L) {
 
 static const char *const ends[] = {
     "",          "connect", "total", "read",        "body too large", "head too large",
-    "no memory", "closed",  "lost",  "two lengths", "bad encoding"};
+    "no memory", "closed",  "lost",  "two lengths", "bad encoding",   "bad status",
+    "bad head"};
 
 /* failure() -> nothing if all went well; otherwise how it ended, libcurl's code and text, the
  * system's error number, the answer of a proxy to CONNECT, and whether there was a connection. */
@@ -289,41 +329,24 @@ static int failure(lua_State *L) {
 }
 
 static int transfer_gc(lua_State *L) {
-  http_transfer **handle = luaL_checkudata(L, 1, TRANSFER);
+  http_transfer **handle = http_check_class(L, TRANSFER);
   http_transfer *transfer = *handle;
   *handle = NULL;
   if (transfer != NULL) http_transfer_free(transfer);
   return 0;
 }
 
-static int is_waited_for(const http_transfer *transfer) {
-  const http_waiter *reader = &transfer->reader, *sender = &transfer->sender;
-  return reader->task || reader->woken || sender->task || sender->woken;
-}
-
 /* abort(): gives up what is not done; what has come can still be read. */
 static int abort_transfer(lua_State *L) {
-  http_transfer **handle = luaL_checkudata(L, 1, TRANSFER);
+  http_transfer **handle = http_check_class(L, TRANSFER);
   if (*handle != NULL) http_transfer_abort(*handle, HTTP_CLOSED);
   return 0;
 }
 
-/* close(): gives up what is not done. Who waits for it, or was woken, finds it closed. */
 static int close_transfer(lua_State *L) {
-  http_transfer **handle = luaL_checkudata(L, 1, TRANSFER);
-  http_transfer *transfer = *handle;
-  if (transfer == NULL || !is_waited_for(transfer)) return transfer_gc(L);
-  http_transfer_abort(transfer, HTTP_CLOSED);
-  if (transfer->result == CURLE_OK) { /* it has ended, and whoever waited for that is too late */
-    transfer->result = CURLE_ABORTED_BY_CALLBACK;
-    transfer->end = HTTP_CLOSED;
-  }
-  http_free(&transfer->body);
+  let_go(http_check_class(L, TRANSFER));
   return 0;
 }
-
-static const luaL_Reg pool_methods[] = {
-    {"start", start}, {"close", close_pool}, {"__gc", close_pool}, {NULL, NULL}};
 
 static const luaL_Reg transfer_methods[] = {{"finish", finish},
                                             {"head", head},
@@ -336,18 +359,6 @@ static const luaL_Reg transfer_methods[] = {{"finish", finish},
                                             {"__gc", transfer_gc},
                                             {NULL, NULL}};
 
-static void new_metatable(lua_State *L, lull_t *rt, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  lull__setfuncs(L, rt, methods);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
-static const luaL_Reg functions[] = {{"pool", new_pool}, {NULL, NULL}};
-
 void http_open_request(lua_State *L, lull_t *rt) {
-  new_metatable(L, rt, POOL, pool_methods);
-  new_metatable(L, rt, TRANSFER, transfer_methods);
-  lull__setfuncs(L, rt, functions);
+  http_new_class(L, rt, TRANSFER, transfer_methods);
 }

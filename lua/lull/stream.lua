@@ -21,8 +21,10 @@ Stream.__index = Stream
 
 local function wrap(stage) return setmetatable({stage = stage}, Stream) end
 
+local USED = "the stream was used already: it can be used once"
+
 local function check_unused(self, level)
-  if not self.stage then error("the stream was used already: it can be used once", level + 1) end
+  if not self.stage then error(USED, level + 1) end
 end
 
 -- Gives a stream's last stage, to whoever calls the method, or `level` further out.
@@ -81,11 +83,16 @@ end
 
 -- The stages of several sources, all of them checked before one is used.
 local function to_stages(name, self, ...)
-  local list = {...}
+  check.self(self, Stream, name, 1)
+  local list, seen = {...}, {[self] = true}
   local n = count_sources(...)
   for i = 1, n do
     check_source(i, name, list[i], 1)
-    if getmetatable(list[i]) == Stream then check_unused(list[i], 3) end
+    if getmetatable(list[i]) == Stream then
+      check_unused(list[i], 3)
+      if seen[list[i]] then error(USED, 3) end
+      seen[list[i]] = true
+    end
   end
   local found = {use(self, name, 1)}
   for i = 1, n do found[i + 1] = to_stage(1, name, list[i]) end
@@ -268,6 +275,7 @@ local function check_inner(value)
   if not stages.is_source(value) then
     error("flat_map: " .. SOURCES .. check.type_name(value) .. " from its function", 0)
   end
+  if getmetatable(value) == Stream and not value.stage then error("flat_map: " .. USED, 0) end
 end
 
 --- A stream of the values of the sources that a function makes of the values, one source after the

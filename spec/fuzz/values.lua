@@ -140,10 +140,31 @@ local functions = {
   function() coroutine.yield(1) end,
   function() return lull.current_task():cancel() end,
   function() collectgarbage("step") end,
-  lull.async(function(...) return ... end),
-  lull.async(forever),
-  tostring, select, pcall, error, math.max, rawequal, coroutine.running, lull.await,
+  function(...) error(...) end,
+  tostring, select, pcall, math.max, rawequal, coroutine.running, lull.await,
 }
+local async_functions = { lull.async(function(...) return ... end), lull.async(forever) }
+
+--- How often functions may be called; then they give nothing. Where they are iterators some of them
+--- would go on for ever.
+M.most_calls = nil
+
+local function ending(f)
+  local left = M.most_calls
+  return function(...)
+    left = left - 1
+    if left >= 0 then return f(...) end
+  end
+end
+
+--- A function that may do anything.
+function M.a_function()
+  if random(10) == 1 then return pick(async_functions) end
+  local f = pick(functions)
+  return M.most_calls and ending(f) or f
+end
+
+local a_function = M.a_function
 
 local metamethods = {
   "__await", "__index", "__call", "__close", "__tostring", "__name", "__len", "__eq", "__lt",
@@ -171,17 +192,19 @@ local function length() return pick { 0, 1, -1, 3, 1 << 30, math.maxinteger, "x"
 local function with_metatable()
   local meta = {}
   for _ = 1, random(2) do
-    meta[pick(metamethods)] = pick { pick(functions), M.value(), length }
+    meta[pick(metamethods)] = pick { a_function(), M.value(), length }
   end
   -- When the collector runs must not decide what comes next.
   if meta.__gc ~= nil then meta.__gc = fail end
   if type(meta.__mode) ~= "string" then meta.__mode = nil end
+  if meta.__call == length then meta.__call = nil end
+  if meta.__index == length then meta.__index = nil end
   if meta.__len then meta.__index = nil end -- a list that is truly endless fills the memory
   return setmetatable(list(), meta)
 end
 
 local function thread()
-  local co = coroutine.create(pick(functions))
+  local co = coroutine.create(a_function())
   if random(2) == 1 then pcall(coroutine.resume, co) end
   return co
 end
@@ -213,7 +236,7 @@ local random_values = {
   function() return nested(list) end,
   function() return nested(option_table) end,
   function() return nested(with_metatable) end,
-  function() return pick(functions) end,
+  a_function,
   thread,
   function() return pick(files) end,
   function() return results[random(RESULTS)] end,
@@ -225,8 +248,6 @@ function M.value()
   if random(3) == 1 then return M.object(pick(M.kinds())) end
   return pick(random_values)()
 end
-
-function M.a_function() return pick(functions) end
 
 function M.a_list() return nested(list) end
 

@@ -191,6 +191,8 @@ class Connection:
         return Request(self, head[:-4])
 
     async def send(self, data):
+        if self.writer.is_closing() or self.reader.at_eof():
+            raise Gone
         self.writer.write(data)
         await self.writer.drain()
         self.sent += len(data)
@@ -316,6 +318,7 @@ async def endless(request):
     while True:
         await request.connection.send_chunk(piece)
         request.connection.note("sent", bytes=request.connection.sent)
+        await asyncio.sleep(0)  # so that it is noticed when the client goes
 
 
 @path("/drip")
@@ -473,7 +476,8 @@ async def early(request):
     """Refuses the request before its body has come."""
     request.connection.last = True
     await request.reply(request.option("status", 413), [("Connection", "close")], "too much\n")
-    request.connection.writer.write_eof()
+    if request.connection.writer.can_write_eof():
+        request.connection.writer.write_eof()
     await request.connection.until_gone()
 
 

@@ -1,5 +1,6 @@
 -- Watching files and directories. The kernel keeps what happens, up to a bound, until a loop asks
 -- for the next event; what a step has found out stays here until it was given.
+local check = require "lull.check"
 local _, core = ...
 local common = require "lull.fs.common"
 local list = require "lull.fs.list"
@@ -43,7 +44,7 @@ local function add(self, path)
   local number, errno, what = binding.watch_add(self.handle, path, path ~= self.path)
   if number then
     self.paths[number] = path
-  elseif not GONE[errno] then
+  elseif not (GONE[errno] or self.over) then
     fail(what, path, errno)
   end
   return number
@@ -149,6 +150,7 @@ end
 --- Ends the watch; a loop does it when it is left. Who waits for an event gets nil. It may be
 --- closed more than once.
 function Watch:close()
+  check.self(self, Watch, "close")
   self.over = true
   binding.discard(self.handle)
 end

@@ -10,6 +10,8 @@ Jar.__index = Jar
 local MOST = 100 -- cookies of a host; the oldest goes first
 local LONGEST = 8192 -- bytes of a Set-Cookie header; browsers take half
 
+local function path_of(request) return request.url:match("^%a+://[^/?#]*([^?#]*)") end
+
 -- The path that a cookie is for if it does not say (section 5.1.4).
 local function default_path(path)
   return path:match("^(/.*)/[^/]*$") or "/"
@@ -44,7 +46,7 @@ local function parse(line, request, now)
   if not name or trim(name) == "" or pair:find("[%c]") then return nil end
   local found = attributes(rest)
   local path = found.path
-  if not path or path:sub(1, 1) ~= "/" then path = default_path(request.path) end
+  if not path or path:sub(1, 1) ~= "/" then path = default_path(path_of(request)) end
   return {
     name = trim(name), value = trim(value), path = path,
     secure = found.secure ~= nil, expires = expiry(found, now),
@@ -64,6 +66,7 @@ function Jar:set(line, request)
   if not cookie or cookie.secure and request.scheme ~= "https" then return end
   local cookies = self.by_host[request.host] or {}
   self.by_host[request.host] = cookies
+  self.used = true
   local place = find(cookies, cookie.name, cookie.path)
   if cookie.expires and cookie.expires <= now then
     if place then table.remove(cookies, place) end
@@ -78,12 +81,13 @@ function Jar:header(request)
   local cookies = self.by_host[request.host]
   if not cookies and not self.given then return nil end
   local now, pairs_, sent = os.time(), {}, {}
+  local path = path_of(request)
   local matching = {}
   for i, cookie in ipairs(cookies or {}) do
     cookie.place = i
     local current = not cookie.expires or cookie.expires > now
     if current and (not cookie.secure or request.scheme == "https")
-        and path_matches(request.path, cookie.path) then
+        and path_matches(path, cookie.path) then
       matching[#matching + 1] = cookie
     end
   end
@@ -114,7 +118,7 @@ local function new(given)
     for name, value in next, given do list[#list + 1] = {name, tostring(value)} end
     table.sort(list, function(a, b) return a[1] < b[1] end)
   end
-  return setmetatable({by_host = {}, given = list, given_to = nil}, Jar)
+  return setmetatable({by_host = {}, given = list, given_to = nil, used = list ~= nil}, Jar)
 end
 
 return {new = new}

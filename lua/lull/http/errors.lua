@@ -94,6 +94,9 @@ local OWN = {
   ["bad status"] = function(request)
     return new(M.ProtocolError, request, "response", "the status is none of HTTP's")
   end,
+  ["bad head"] = function(request)
+    return new(M.ProtocolError, request, "response", "a header line is malformed")
+  end,
   ["bad encoding"] = function(request)
     return new(M.ProtocolError, request, "response",
       "the body is not packed as its Content-Encoding says, or breaks off")

@@ -7,10 +7,11 @@ local start_sending = require("lull.http.sending").start
 
 local pcall = core.pcall
 
--- The lines of the request's headers, with cookies and credentials that are for this host only.
+-- The lines of the request's headers, with cookies and credentials that are for this host only; nil
+-- if they are those that the pool has.
 local function lines_for(session, request, first)
   local jar = session.jar
-  local cookie = jar and jar:header(request)
+  local cookie = jar and jar.used and jar:header(request)
   local mine = request.origin == first
   local bearer = mine and request.auth and request.auth.bearer
   if mine and not cookie and not bearer then return request.lines end
@@ -37,54 +38,71 @@ local function credentials(request, first)
   if auth and auth[1] then return auth[1], auth[2] end
 end
 
-local function start(session, request, first)
+-- Calls start or exchange of the pool.
+local function start(session, request, first, method)
   local user, password = credentials(request, first)
   local timeouts, source = request.timeouts, request.source
   local most = request.max_body
   if request.stream then most = request.max_stream end
-  return session.pool:start(request.method, request.url, lines_for(session, request, first),
+  return method(session.pool, request.method, request.url, lines_for(session, request, first),
     source and true or request.body, source and source.size, request.deadline, timeouts.read,
     timeouts.connect, most, request.stream, user, password)
 end
 
-local function receive(request, transfer)
-  if request.stream then
-    local status, head, version, elapsed = transfer:head()
-    if status then
-      return responses.new(request, status, head, version, elapsed, nil, transfer)
-    end
-  else
-    local status, head, version, elapsed, bytes = transfer:finish()
-    if status then return responses.new(request, status, head, version, elapsed, bytes) end
-  end
+local function fail_with(request, transfer)
   local err = request.failure or http_errors.of_transfer(request, transfer:failure())
   transfer:close()
   error(err, 0)
 end
 
+-- The response, if there is nothing to be done before all of it is there.
+local function fetch(session, request, first)
+  local jar, pool = session.jar, session.pool
+  local status, head, version, elapsed, bytes, sets_cookies
+  if request.is_plain and not (jar and jar.used) then
+    status, head, version, elapsed, bytes, sets_cookies = pool:exchange(request.method, request.url)
+  else
+    status, head, version, elapsed, bytes, sets_cookies =
+      start(session, request, first, pool.exchange)
+  end
+  if not status then fail_with(request, head) end -- is the transfer then
+  return responses.new(request, status, head, version, elapsed, bytes), sets_cookies
+end
+
+local function receive(request, transfer)
+  if request.stream then
+    local status, head, version, elapsed, sets_cookies = transfer:head()
+    if not status then fail_with(request, transfer) end
+    return responses.new(request, status, head, version, elapsed, nil, transfer), sets_cookies
+  end
+  local status, head, version, elapsed, bytes, sets_cookies = transfer:finish()
+  if not status then fail_with(request, transfer) end
+  return responses.new(request, status, head, version, elapsed, bytes), sets_cookies
+end
+
 -- If the response is a stream, the rest of the body goes on being sent while it is read.
-local function send_and_receive(request, transfer)
+local function send_and_receive(session, request, first)
+  local transfer = start(session, request, first, session.pool.start)
+  if not request.source then return receive(request, transfer) end
   local sending = start_sending(request, transfer)
-  local ok, result = pcall(receive, request, transfer)
+  local ok, result, sets_cookies = pcall(receive, request, transfer)
   if ok and result._transfer then
     result._sending = sending:guard()
-    return result
+    return result, sets_cookies
   end
   sending:stop()
   if not ok then error(result, 0) end
-  return result
+  return result, sets_cookies
 end
 
 -- Sends the request and gives the response. Raises the errors of lull.http.
 local function exchange(session, request, first)
-  local transfer = start(session, request, first)
-  local response
-  if request.source then
-    response = send_and_receive(request, transfer)
-  else
-    response = receive(request, transfer)
+  if session.closed then
+    error(http_errors.new(http_errors.HTTPError, request, "request", "the session was closed"), 0)
   end
-  if session.jar and headers.find(response._head, "set-cookie") then
+  local is_whole = request.is_plain or not (request.source or request.stream)
+  local response, sets_cookies = (is_whole and fetch or send_and_receive)(session, request, first)
+  if sets_cookies and session.jar then
     for _, line in ipairs(response.headers:get_all("set-cookie")) do
       session.jar:set(line, request)
     end

@@ -8,6 +8,7 @@ local locating = require "lull.http.locate"
 local native = core.binding "http"
 
 local async, await, pcall = core.async, core.await, core.pcall
+local add_query, locate = locating.add_query, locating.locate
 
 -- Closes a response that is not the last one; its request may be sent again.
 local function discard(response)
@@ -49,7 +50,6 @@ local function pause(request, attempt, response)
 end
 
 local function exchange_with_retries(session, request, first)
-  if request.retries == 0 then return exchange(session, request, first) end
   for attempt = 0, math.huge do
     local ok, result = pcall(exchange, session, request, first)
     local again
@@ -85,11 +85,12 @@ end
 local function redirected(request, response, location, history)
   local following = setmetatable({}, getmetatable(request))
   for key, value in next, request do following[key] = value end
+  following.user, following.password, following.is_plain = nil, nil, nil
   if #history > request.max_redirects then
     error(http_errors.new(http_errors.TooManyRedirects, request, "response",
       ("more than %d redirects"):format(request.max_redirects)), 0)
   end
-  locating.locate(following, location, request.url)
+  locate(following, location, request.url)
   local status, method = response.status, request.method
   if status == 303 or (status == 301 or status == 302) and method == "POST" then
     without_body(following)
@@ -103,18 +104,25 @@ local function redirected(request, response, location, history)
 end
 
 local function follow(session, request)
-  local total = request.timeouts.total
-  request.deadline = total and core.now() + total
-  locating.locate(request, request.url, request.base)
-  if request.query then
-    locating.locate(request, locating.add_query(request.url, request.query))
+  if request.is_plain then
+    locate(request, request.url)
+  else
+    local total = request.timeouts.total
+    request.deadline = total and core.now() + total
+    locate(request, request.url, request.base)
+    if request.query then locate(request, add_query(request.url, request.query)) end
   end
-  if request.user then request.auth = request.auth or {request.user, request.password or ""} end
-  if session.jar then session.jar:claim(request) end
+  if not request.is_plain and request.user then
+    request.auth = request.auth or {request.user, request.password or ""}
+  end
+  local jar = session.jar
+  if jar and jar.given then jar:claim(request) end
   local first, history = request.origin, nil
   while true do
-    local response = exchange_with_retries(session, request, first)
-    local location = request.follow_redirects and REDIRECTS[response.status]
+    local do_exchange = (request.is_plain or request.retries == 0) and exchange
+      or exchange_with_retries
+    local response = do_exchange(session, request, first)
+    local location = REDIRECTS[response.status] and request.follow_redirects
       and response.headers:get("location")
     if not location then
       if history then response.history = history end
@@ -129,7 +137,7 @@ local function follow(session, request)
 end
 
 local perform = async(function(session, request)
-  if not request.source then return follow(session, request) end
+  if request.is_plain or not request.source then return follow(session, request) end
   local source = body.open(request.source)
   request.source = source
   local ok, result = pcall(follow, session, request)

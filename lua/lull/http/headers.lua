@@ -26,7 +26,7 @@ local function parse(head)
     head = head:gsub("\r?\n[ \t]+", " ") -- folded lines (RFC 9112, section 5.2)
   end
   for name, value in head:gmatch("\n([^%s:]+):[ \t]*([^\r\n]*)") do
-    if value:find("[ \t]$") then value = value:match("^(.-)[ \t]*$") end
+    if value:find("[ \t]", -1) then value = trim(value) end
     local key = name:lower()
     local values = by_name[key]
     if values then
@@ -37,12 +37,6 @@ local function parse(head)
     list[#list + 1] = {name, value}
   end
   return by_name, list
-end
-
---- Finds the first header of a name, in lower case, in a head, without taking all of it apart.
-function M.find(head, name)
-  local _, last = head:lower():find("\n" .. name .. ":", 1, true)
-  return last and head:match("^[ \t]*([^\r\n]*)", last + 1)
 end
 
 --- Makes headers out of the head of a response.

@@ -25,31 +25,26 @@ local function take_apart(text, base)
   return {
     url = url, scheme = scheme, host = host .. ":" .. port, user = user, password = password,
     origin = ("%s://%s:%s"):format(scheme, host, port),
-    path = url:match("^%a+://[^/?#]*([^?#]*)"),
   }
 end
 
--- The URLs taken apart last, by base and text.
-local known, count = {}, 0
-local MOST = 200
+-- The last URL that needed no more than to be looked at: where it leads, and its beginning.
+local last, last_origin = nil, nil
 
-local function parts_of(text, base)
-  local key = base and base .. "\n" .. text or text
-  local parts = known[key]
-  if parts then return parts end
-  parts = take_apart(text, base)
-  if count == MOST then known, count = {}, 0 end
-  known[key] = parts
-  count = count + 1
-  return parts
-end
-
---- Puts the parts of a URL in their places in the request. Raises InvalidURL.
+--- Puts the parts of a URL in their places in the request. Raises InvalidURL. Most URLs are for the
+--- host of the one before, and need not be taken apart.
 function M.locate(request, text, base)
-  local parts = parts_of(text, base)
-  request.url, request.scheme, request.host = parts.url, parts.scheme, parts.host
-  request.origin, request.path = parts.origin, parts.path
-  request.user, request.password = parts.user, parts.password
+  local origin = native.origin(text)
+  local parts = last
+  if not origin or origin ~= last_origin then
+    parts = take_apart(text, base)
+    request.url, request.user, request.password = parts.url, parts.user, parts.password
+    if parts.user then request.is_plain = false end
+    if origin and parts.url == text then last, last_origin = parts, origin end
+  else
+    request.url = text
+  end
+  request.scheme, request.host, request.origin = parts.scheme, parts.host, parts.origin
 end
 
 --- Whether a text is a URL that can be requested.

@@ -4,6 +4,8 @@ local forms = require "lull.http.forms"
 local headers = require "lull.http.headers"
 local body = require "lull.http.body"
 
+local setmetatable, type = setmetatable, type
+
 local M = {}
 
 local KNOWN = {
@@ -175,6 +177,15 @@ local function apply(request, opts)
     if request.body or request.source then silence(request.headers) end
     request.lines = headers.lines(request.headers)
   end
+end
+
+--- Gives a request without options; nil if there is more to be checked or done. What it does not
+--- have itself is found in the session. A plain one is what the pool does if told nothing else.
+function M.plain(session, method, url)
+  if WITH_BODY[method] or type(url) ~= "string" then return nil end
+  return setmetatable({
+    method = method, url = url, host = url, is_plain = session.is_plain, scheme = nil, origin = nil,
+  }, session.defaults)
 end
 
 --- Checks the arguments of session:request and gives the request that they ask for.

@@ -6,6 +6,7 @@ local http_errors = require "lull.http.errors"
 local native = core.binding "http"
 
 local async, await = core.async, core.await
+local setmetatable = setmetatable
 
 --- What a request gives.
 ---@class lull.http.Response
@@ -97,15 +98,8 @@ end
 
 local read_bytes = async(body_of)
 
-local UTF8 = {["utf-8"] = true, utf8 = true, ["us-ascii"] = true, ascii = true}
-
 local read_text = async(function(self)
-  local bytes = body_of(self)
-  local content_type = headers.find(self._head, "content-type")
-  local charset = content_type and content_type:lower():match("charset%s*=%s*\"?([%w_:.%-]+)")
-  if charset and not UTF8[charset] then bytes = native.utf8(bytes, charset) or bytes end
-  if bytes:sub(1, 3) == "\xEF\xBB\xBF" then bytes = bytes:sub(4) end
-  return bytes
+  return native.text(body_of(self), self._head)
 end)
 
 local read_json = async(function(self)

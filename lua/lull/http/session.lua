@@ -41,6 +41,8 @@ end
 for _, name in ipairs {"get", "post", "put", "patch", "delete", "head", "options"} do
   local method = name:upper()
   Session[name] = function(self, url, options)
+    local request = options == nil and not self.closed and requests.plain(self, method, url)
+    if request then return perform(self, request) end
     check_open(self)
     return perform(self, misuse.checked(name, 2, requests.new, self, method, url, options, 1))
   end
@@ -108,6 +110,8 @@ local function check_base(url)
   end
 end
 
+local ENCODINGS = "gzip, deflate, br, zstd" -- that can be undone
+
 local function of(options, name)
   if options[name] == nil then return DEFAULTS[name] end
   return options[name]
@@ -118,13 +122,13 @@ local function new(options)
   check_base(options.base_url)
   local checked = headers.check(options.headers or {})
   checked["user-agent"] = checked["user-agent"] or {"User-Agent", "lull/" .. core.version}
+  checked["accept-encoding"] = checked["accept-encoding"] or {"Accept-Encoding", ENCODINGS}
   local given = options.cookies
   local proxy = options.proxy
   if proxy == false then proxy = "" end
   local defaults = {
     base = options.base_url,
     headers = checked,
-    lines = headers.lines(checked),
     timeouts = requests.timeouts(options.timeout) or requests.DEFAULT_TIMEOUTS,
     auth = requests.auth(options.auth),
     retries = of(options, "retries"),
@@ -133,13 +137,16 @@ local function new(options)
     max_body = of(options, "max_body"),
     stream = false,
   }
+  local timeouts = defaults.timeouts
   return setmetatable({
     closed = false,
     base_url = options.base_url,
+    is_plain = not (options.base_url or defaults.auth or timeouts.total) and defaults.retries == 0,
     defaults = {__index = defaults}, -- the metatable of its requests
     jar = given ~= false and cookies.new(type(given) == "table" and given or nil) or nil,
     pool = native.pool(of(options, "connections"), of(options, "http2"), of(options, "verify"),
-      proxy, options.ca_file, options.cert_file, options.key_file),
+      proxy, options.ca_file, options.cert_file, options.key_file, headers.lines(checked),
+      timeouts.read, timeouts.connect, defaults.max_body),
   }, Session)
 end
 

@@ -17,11 +17,18 @@ M.list = async(function(stage)
   return values
 end, "stream:list")
 
+local function check_key(name, value)
+  if value ~= value then error(name .. ": nan cannot be the key of a table", 0) end
+end
+
 --- See Stream:table.
 M.table = async(function(stage)
   local source <close> = stage
   local values = {}
-  for key, value in source.pull do values[key] = value end
+  for key, value in source.pull do
+    check_key("table", key)
+    values[key] = value
+  end
   return values
 end, "stream:table")
 
@@ -29,7 +36,10 @@ end, "stream:table")
 M.set = async(function(stage)
   local source <close> = stage
   local values = {}
-  for value in source.pull do values[value] = true end
+  for value in source.pull do
+    check_key("set", value)
+    values[value] = true
+  end
   return values
 end, "stream:set")
 

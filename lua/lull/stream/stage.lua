@@ -79,9 +79,12 @@ end
 
 local function nothing() end
 
+-- The list may have an __index that fails: it is not asked for anything before its first value is.
 local function from_list(list)
-  local i, n = 0, math.type(list.n) == "integer" and list.n or nil
+  local i, n = 0, nil
   return M.new(function()
+    local length = i == 0 and list.n
+    if math.type(length) == "integer" then n = length end
     i = i + 1
     if n and i > n then return nil end
     local value = list[i]
@@ -106,7 +109,7 @@ local function from_iterator(f, state, control, closing)
 end
 
 local function is_callable(value)
-  return type(value) == "function" or metamethod(value, "__call") ~= nil
+  return type(value) == "function" or type(metamethod(value, "__call")) == "function"
 end
 
 --- Whether the value can be a to-be-closed variable's.
