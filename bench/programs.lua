@@ -60,7 +60,8 @@ function M.list(bench, build, host)
   return {
     {
       name = "lull",
-      workloads = set("spawn switch sleepers queue chain waitfor park files thread fib http startup"),
+      workloads = set("spawn switch sleepers queue chain waitfor park startup files thread fib"
+        .. " http"),
       installed = function() return shell.succeeds("command -v " .. quote(host)) end,
       command = quote(host) .. " " .. quote(bench .. "/lull/workloads.lua"),
       startup = quote(host) .. " " .. quote(bench .. "/lull/empty.lua"),

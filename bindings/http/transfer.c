@@ -231,10 +231,10 @@ void http_transfer_free(http_transfer *transfer) {
 }
 
 void http_free_spares(http_pool *pool) {
-  while (!lull__list_empty(&pool->spares)) {
-    lull_node *node = pool->spares.next;
-    lull__list_remove(node);
+  for (lull_node *node = pool->spares.next, *next; node != &pool->spares; node = next) {
+    next = node->next;
     destroy(lull__container(node, http_transfer, node));
   }
+  lull__list_init(&pool->spares);
   pool->nspares = 0;
 }
