@@ -3,7 +3,8 @@
 -- work with files do it in the current directory, which must be empty. Errors are as good as
 -- results, if they blame the caller; the process must end by itself, with 0. On stderr stands what
 -- was called last. The calls are made by tasks that the driver cancels as soon as they wait for
--- long.
+-- long. For requests there are URLs, too: of a server of spec/servers/odd.lua, of ports that refuse
+-- and that do not answer, and of a proxy.
 local root = arg[0]:match("^(.-)spec/fuzzer%.lua$")
 package.path = root .. "?.lua;" .. package.path
 
@@ -38,6 +39,11 @@ local groups = {
   colors = { "color", file = "colors" },
   streams = { "stream", "stream_iterator", file = "streams" },
   files = { "fs", "file", "watch", file = "files", patience = 200 },
+  threads = { "threads", "pool", "worker", file = "threads", patience = 300, more = 16 },
+  names = { "names", file = "network", patience = 200 },
+  requests = {
+    "http", "session", "response", "headers", file = "network", patience = 600, more = 100,
+  },
 }
 
 -- ---- what errors say ----
@@ -45,8 +51,10 @@ local groups = {
 -- What a metamethod that was given has done, or a function: called by lull, it blames lull.
 local foreign = {
   "%(metamethod '", "attempt to index a %l+ value$", "^'__tostring' must", "^await inside a C",
+  "^__await gave",
   "^bad argument #%d to 'f'", "^bad argument #%d to 'len'", "^bad argument #%d to 'index'",
-  "^bad argument #%d to 'on_error'",
+  "^bad argument #%d to 'on_error'", "^bad argument #%d to 'iterator'",
+  "^bad argument #%d to 'progress'",
 }
 
 -- A position in lull's own files: nobody was blamed.
@@ -75,13 +83,12 @@ end
 
 local tried, made, answered = 0, 0, 0
 
--- A metamethod is not to be called on anything else. What errors say is not kept: raised again by
--- others it would be theirs.
-local function count(target, is_apt, ok, ...)
+-- What errors say is not kept: raised again by others it would be theirs.
+local function count(target, ok, ...)
   made = made + 1
   if ok then
     answered = answered + 1
-  elseif is_apt or not target.name:find(".__", 1, true) then
+  else
     look_at((...), target.name, 0)
   end
   if ok or type((...)) ~= "string" then values.keep(...) end
@@ -101,10 +108,10 @@ local function call(target)
   for i = 1, n do
     args[i] = argument(target, i)
   end
-  if target.kind and random(10) > 1 then
-    count(target, true, pcall(target.f, values.object(target.kind), table.unpack(args, 1, n)))
+  if target.kind and (target.is_inner or random(10) > 1) then
+    count(target, pcall(target.f, values.object(target.kind), table.unpack(args, 1, n)))
   else
-    count(target, false, pcall(target.f, table.unpack(args, 1, n)))
+    count(target, pcall(target.f, table.unpack(args, 1, n)))
   end
 end
 
@@ -156,12 +163,13 @@ local function clear(driver)
   lull.loop():set_exception_handler(nil)
 end
 
-local function fuzz(target)
+local function fuzz(part, target)
   io.stderr:write("\n=== ", target.name, "\n")
   local driver = lull.current_task()
   local goal = made + calls
   while made < goal do
     assert(tried < 10 * goal, obstacle)
+    pcall(targets.prepare, part)
     finish(driver, lull.create_task(function() batch(target) end))
   end
   clear(driver)
@@ -190,11 +198,12 @@ end
 
 require("spec.fuzz." .. groups[group].file)
 values.kinds()
+values.open_files()
 local before = descriptors()
 local fuzzed = 0
 for _, part in ipairs(groups[group]) do
   for _, target in ipairs(targets.parts[part]) do
-    fuzz(target)
+    fuzz(part, target)
     fuzzed = fuzzed + 1
   end
 end

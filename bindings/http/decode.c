@@ -11,7 +11,8 @@
 #include "http.h"
 
 #define PIECE 16384        /* bytes that a stage asks of the one before it */
-#define MOST_STAGES 4      /* who packs something oftener than that means no good */
+#define MOST_STAGES 2      /* who packs something oftener than that means no good */
+#define MOST_DRY 1024      /* pieces between stages from which nothing comes: nor does that */
 #define MOST_WINDOW_LOG 23 /* 8 MiB: RFC 9659 */
 
 typedef enum format { DEFLATE, BROTLI, ZSTD } format;
@@ -148,14 +149,22 @@ static long advance(http_decoder *decoder, char *out, size_t room) {
 
 /* ---- stages in a row ---- */
 
+/* Moves what is left of the input to its beginning. */
+static void make_room(http_decoder *decoder) {
+  http_bytes *input = &decoder->input;
+  input->size -= decoder->taken;
+  if (input->size > 0) memmove(input->data, input->data + decoder->taken, input->size);
+  decoder->taken = 0;
+}
+
 static int refill(http_decoder *decoder) {
   http_bytes *input = &decoder->input;
   if (decoder->source == NULL) return 0;
-  input->size = decoder->taken = 0;
+  make_room(decoder);
   if (http_reserve(input, PIECE) < 0) return -1;
-  long size = http_decode(decoder->source, input->data, PIECE);
+  long size = http_decode(decoder->source, input->data + input->size, PIECE);
   if (size < 0) return -1;
-  input->size = (size_t)size;
+  input->size += (size_t)size;
   return size > 0;
 }
 
@@ -163,13 +172,15 @@ static int refill(http_decoder *decoder) {
  * announced. */
 long http_decode(http_decoder *decoder, char *out, size_t room) {
   size_t total = 0;
-  while (total < room) {
+  for (int dry = 0; total < room;) {
+    size_t before = decoder->taken;
     long size = advance(decoder, out + total, room - total);
     if (size < 0) return -1;
     total += (size_t)size;
-    if (size > 0) continue;
+    if (size > 0) dry = 0;
+    if (size > 0 || decoder->taken > before) continue;
     int more = refill(decoder);
-    if (more < 0) return -1;
+    if (more < 0 || ++dry > MOST_DRY) return -1;
     if (more == 0) break;
   }
   return (long)total;
@@ -179,11 +190,8 @@ long http_decode(http_decoder *decoder, char *out, size_t room) {
 int http_decoder_push(http_decoder *decoder, const char *bytes, size_t size) {
   while (decoder->source != NULL)
     decoder = decoder->source;
-  http_bytes *input = &decoder->input;
-  input->size -= decoder->taken;
-  if (input->size > 0) memmove(input->data, input->data + decoder->taken, input->size);
-  decoder->taken = 0;
-  return http_append(input, bytes, size);
+  make_room(decoder);
+  return http_append(&decoder->input, bytes, size);
 }
 
 /* Whether nothing is missing; no bytes at all are an empty body. */

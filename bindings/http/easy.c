@@ -56,6 +56,21 @@ static void set_url(http_transfer *transfer, const char *text) {
   if (code == CURLUE_OK) http_append(url, text, size);
 }
 
+static size_t origin_size(const char *url) {
+  const char *host = strstr(url, "://");
+  return host == NULL ? 0 : (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
+}
+
+/* Whether the request will probably go over a connection that is there, as the last one did. A
+ * timeout for connecting is dear: libcurl keeps it in a tree, and seldom needs it. */
+static uint8_t may_trust(const http_transfer *transfer, const char *url) {
+  const http_bytes *last = &transfer->url;
+  if (!transfer->reused || transfer->multiplexes || last->size == 0) return 0;
+  size_t size = origin_size(url);
+  return size > 0 && size < last->size && memcmp(last->data, url, size) == 0 &&
+         origin_size(last->data) == size;
+}
+
 static void set_method(CURL *easy, const http_request *request, int special) {
   curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L); /* undoes the methods below */
   if (request->streams) {
@@ -82,7 +97,7 @@ static http_settings settings_of(const http_transfer *transfer, const http_reque
   const http_config *config = &transfer->pool->config;
   return (http_settings){
       .headers = transfer->headers ? transfer->headers : config->headers,
-      .connect_ms = request->connect_ms,
+      .connect_ms = transfer->trusts ? 0 : request->connect_ms,
       .credentials = request->user != NULL,
       .special = request->streams || request->body || strcmp(request->method, "GET") != 0,
       .http2 = config->http2 && strncmp(request->url, "https:", 6) == 0,
@@ -93,6 +108,7 @@ static http_settings settings_of(const http_transfer *transfer, const http_reque
 /* What differs between requests, as far as it differs from the last one of the easy handle. */
 void http_easy_prepare(http_transfer *transfer, const http_request *request) {
   CURL *easy = transfer->easy;
+  transfer->trusts = may_trust(transfer, request->url);
   http_settings *set = &transfer->set, new = settings_of(transfer, request);
   set_url(transfer, request->url);
   if (new.headers != set->headers) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, new.headers);

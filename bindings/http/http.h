@@ -84,6 +84,7 @@ CURL *http_easy_new(http_pool *pool);
 void http_pool_admit(http_pool *pool);
 int http_pool_enter(http_transfer *transfer);
 void http_pool_leave(http_transfer *transfer);
+void http_pool_keep_socket(http_transfer *transfer);
 
 /* How a transfer ended, as far as libcurl does not tell. */
 typedef enum http_end {
@@ -127,6 +128,7 @@ struct http_transfer {
   CURLU *parsed; /* the URL; as text it is in url, which ends in a zero byte */
   http_bytes url;
   http_settings set;
+  uint8_t reused;        /* the last request went over a connection that was there */
   http_bytes head, body; /* of the response */
   http_bytes encodings;  /* what Content-Encoding says, each followed by a comma */
   double begun;
@@ -136,6 +138,7 @@ struct http_transfer {
   http_waiter reader, sender;
   lull_timer timer;
   double entered, patience; /* when it came into its lane, how long a connection may take */
+  double fires;             /* when the timer does, if it is set */
   double elapsed;
   http_decoder *decoder; /* or NULL */
   http_bytes partial;    /* of a header line that comes in pieces */
@@ -151,15 +154,18 @@ struct http_transfer {
   http_end end;
   uint8_t once;        /* the request may do harm if it is sent again */
   uint8_t multiplexes; /* it may share a connection */
+  uint8_t trusts;      /* it will hardly need a new connection */
   uint8_t has_place, queued;
   uint8_t has_length;
   uint8_t failed_attempt; /* to connect; there may be other addresses to try */
+  uint8_t loose_socket;   /* a poll handle was given up before it was to be kept */
   uint8_t streaming;      /* the body is read piece by piece */
   uint8_t connected, in_head, head_done, done;
   uint8_t at_status; /* the last line that came was the status */
   uint8_t sets_cookies;
   uint8_t paused;                                 /* enough of the body waits to be read */
   uint8_t sends, wants_more, sent_some, sent_all; /* a streamed body of the request */
+  uint8_t refused;                                /* the server does not want it */
   char error[CURL_ERROR_SIZE];
 };
 

@@ -28,7 +28,7 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *data) {
   size_t left = transfer->sending.size - transfer->sent;
   size *= count;
   http_hear(transfer);
-  if (left == 0 && transfer->sent_all) return 0;
+  if (transfer->refused || (left == 0 && transfer->sent_all)) return 0;
   if (left == 0) {
     transfer->wants_more = 1;
     http_tell(transfer);
@@ -39,6 +39,15 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *data) {
   transfer->sent += size;
   transfer->sent_some = 1;
   return size;
+}
+
+/* The response says that nothing will come of the request. libcurl stops sending then, if the
+ * connection is to stay, but waits for more as long as that is paused. */
+void http_stop_sending(http_transfer *transfer) {
+  transfer->refused = 1;
+  if (!transfer->wants_more) return;
+  transfer->wants_more = 0;
+  curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
 }
 
 /* There is a connection: from now on the peer must not be silent for too long. If it is the second

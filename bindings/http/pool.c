@@ -116,12 +116,26 @@ static int events_of(int what) {
   return (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 }
 
-static void note_failed_attempt(http_lane *lane, CURL *easy) {
+/* libcurl looks away from a socket that may have failed to connect; or all was done so soon that
+ * nothing was waited for. */
+static void note_loose_socket(http_socket *socket, CURL *easy) {
   http_transfer *transfer = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
   if (transfer == NULL) return;
+  transfer->loose_socket = 1;
+  if (!socket->connects) return;
   transfer->failed_attempt = 1;
-  lane->failed_attempt = 1;
+  socket->lane->failed_attempt = 1;
+}
+
+/* The transfer's connection was good: from now on it has a poll handle as long as its socket. */
+void http_pool_keep_socket(http_transfer *transfer) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd);
+  if (fd == CURL_SOCKET_BAD) return;
+  http_socket *socket = find_socket(transfer->pool, fd);
+  if (socket == NULL) socket = new_socket(transfer->lane, fd);
+  if (socket != NULL) socket->connects = socket->kept = 1;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused) {
@@ -132,7 +146,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *u
   if (what == CURL_POLL_REMOVE) {
     if (socket == NULL) return 0;
     if (socket->kept) return want(socket, 0);
-    if (socket->connects) note_failed_attempt(lane, easy);
+    note_loose_socket(socket, easy);
     drop_socket(socket);
     return 0;
   }

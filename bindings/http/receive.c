@@ -100,6 +100,7 @@ size_t http_on_header(char *line, size_t size, size_t count, void *data) {
   http_end failure = open_decoder(transfer);
   if (failure != HTTP_BY_CURL) return refuse(transfer, failure);
   transfer->head_done = 1;
+  if (transfer->sends && transfer->status >= 300) http_stop_sending(transfer);
   if (transfer->version >= 20) share(transfer);
   http_tell(transfer);
   return size;

@@ -16,10 +16,16 @@ static int is_idle(const http_transfer *transfer) {
   return !transfer->connected || transfer->paused || transfer->wants_more;
 }
 
-/* Until when there has to be a connection. libcurl counts the time from when it begins to make one;
- * who waits for another's, to share it, is not to begin anew when that has failed. */
+/* Whether it is here that the time to connect is watched. libcurl counts it from when it begins to
+ * make a connection; who waits for another's, to share it, is not to begin anew when that has
+ * failed. And who trusts that there is a connection has not told libcurl. */
+static int is_watched(const http_transfer *transfer) {
+  return transfer->multiplexes || transfer->trusts;
+}
+
+/* Until when there has to be a connection. */
 static double connect_limit(const http_transfer *transfer) {
-  int waits = transfer->multiplexes && !transfer->queued && !transfer->connected;
+  int waits = is_watched(transfer) && !transfer->queued && !transfer->connected;
   return waits ? transfer->entered + transfer->patience : HUGE_VAL;
 }
 
@@ -35,7 +41,8 @@ static void on_time(lua_State *L, lull_t *rt, lull_timer *timer) {
     http_transfer_abort(transfer, HTTP_TOTAL_TIMEOUT);
     return;
   }
-  if (is_full(transfer->lane)) transfer->entered = now; /* it waits for a place */
+  if (transfer->multiplexes && is_full(transfer->lane))
+    transfer->entered = now; /* it waits for a place */
   if (now >= connect_limit(transfer)) {
     http_transfer_abort(transfer, HTTP_CONNECT_TIMEOUT);
     return;
@@ -50,12 +57,15 @@ static void on_time(lua_State *L, lull_t *rt, lull_timer *timer) {
     http_watch(transfer);
 }
 
-/* Sets the timer for what comes first. It is set anew when it fires, not whenever bytes come. */
+/* Sets the timer for what comes first, unless it fires before that. It is set anew when it fires,
+ * not whenever something comes. */
 void http_watch(http_transfer *transfer) {
   lull_t *rt = transfer->pool->rt;
   double when = transfer->connected ? transfer->heard + transfer->silence : connect_limit(transfer);
   if (when > transfer->deadline) when = transfer->deadline;
+  if (transfer->timer.index != LULL_NO_TIMER && transfer->fires <= when) return;
   lull__timer_stop(rt, &transfer->timer);
+  transfer->fires = when;
   if (when < HUGE_VAL) lull__timer_start(rt, &transfer->timer, when, on_time);
 }
 
@@ -145,7 +155,7 @@ void http_transfer_begin(http_transfer *transfer) {
   lull__list_remove(&transfer->node);
   transfer->queued = 0;
   lull__list_append(&pool->transfers, &transfer->node);
-  if (transfer->multiplexes) {
+  if (is_watched(transfer)) {
     transfer->entered = lull__now(pool->rt);
     http_watch(transfer);
   }
@@ -174,9 +184,17 @@ static void note_error(http_transfer *transfer) {
   transfer->error_number = (int)number;
 }
 
+static int made_no_connection(const http_transfer *transfer) {
+  long connections = 1;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+  return connections == 0;
+}
+
 void http_transfer_done(http_transfer *transfer, CURLcode result) {
   transfer->result = result;
   if (result != CURLE_OK) note_error(transfer);
+  if (result == CURLE_OK && transfer->loose_socket) http_pool_keep_socket(transfer);
+  transfer->reused = (uint8_t)(result == CURLE_OK && made_no_connection(transfer));
   if (result == CURLE_OK && !transfer->head_done) { /* libcurl lets that pass */
     transfer->result = CURLE_PARTIAL_FILE;
     strcpy(transfer->error, "the connection was closed in the middle of the header lines");

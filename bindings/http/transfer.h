@@ -28,6 +28,7 @@ void http_unpack_rest(http_transfer *transfer);
 void http_hear(http_transfer *transfer);
 void http_tell(http_transfer *transfer);
 void http_set_callbacks(http_transfer *transfer);
+void http_stop_sending(http_transfer *transfer);
 void http_transfer_resume(http_transfer *transfer);
 int http_transfer_feed(http_transfer *transfer, const char *bytes, size_t size);
 

@@ -49,11 +49,21 @@ function M.awaitable(index, name, value)
   M.fail(index, name, ("awaitable expected, got %s"):format(M.type_name(value)), 1)
 end
 
+--- The value must be a list; gives its length: that of one that may hold nil is its `n`.
+function M.list(index, name, list, level)
+  level = 1 + (level or 0)
+  M.type(index, name, list, "table", false, level)
+  local n = list.n
+  if math.type(n) ~= "integer" then n = #list end
+  if math.type(n) ~= "integer" or n < 0 then
+    M.fail(index, name, "not the length of a list", level)
+  end
+  return n
+end
+
 --- The value must be a list of awaitables; gives its length.
 function M.awaitables(index, name, list)
-  M.type(index, name, list, "table", false, 1)
-  local n = math.type(list.n) == "integer" and list.n or #list
-  if math.type(n) ~= "integer" or n < 0 then M.fail(index, name, "not the length of a list", 1) end
+  local n = M.list(index, name, list, 1)
   for i = 1, n do
     if list[i] == nil or not core.is_awaitable(list[i]) then
       local got = M.type_name(list[i])

@@ -9,6 +9,7 @@ local async, await = core.async, core.await
 
 local IDLE = 30 -- seconds; then a thread that has nothing to do ends
 local MAX_SIZE = 1024
+local MOST_ITEMS = 1 << 26 -- of a list to map
 
 local M = {}
 
@@ -46,7 +47,8 @@ end
 local Pool = {__name = "lull thread pool"}
 Pool.__index = Pool
 
-local function check_open(self)
+local function check_open(self, name)
+  check.self(self, Pool, name, 1)
   if self.closed then error("the pool is closed", 3) end
 end
 
@@ -58,7 +60,7 @@ end
 ---@param ... any
 ---@return lull.Coroutine coroutine awaits to what f returns
 function Pool:run(f, ...)
-  check_open(self)
+  check_open(self, "run")
   check_function("run", f)
   return start_in_pool(self.handle, f, ...)
 end
@@ -97,10 +99,10 @@ local start_map = async(map, "pool:map")
 ---@return lull.Coroutine coroutine awaits to the list of the first results, in order, and their
 --- number as its `n`
 function Pool:map(f, list)
-  check_open(self)
+  check_open(self, "map")
   check_function("map", f)
-  check.type(2, "map", list, "table")
-  local n = math.type(list.n) == "integer" and list.n or #list
+  local n = check.list(2, "map", list)
+  if n > MOST_ITEMS then check.fail(2, "map", "not the length of a list") end
   return start_map(self, f, table.move(list, 1, n, 1, {}), n)
 end
 
@@ -116,7 +118,10 @@ local start_close = async(close_pool, "pool:close")
 --- which close waits for. Closing it again waits, too. After Executor.shutdown of
 --- concurrent.futures, with cancel_futures.
 ---@return lull.Coroutine
-function Pool:close() return start_close(self) end
+function Pool:close()
+  check.self(self, Pool, "close")
+  return start_close(self)
+end
 
 function Pool:__close() close_pool(self) end
 
@@ -153,13 +158,17 @@ Port.__index = Port
 --- Waits for the next message, blocking the thread. Gives nil once the worker was closed and what
 --- was sent before has been received. Raises an error if the message cannot be unpacked here.
 ---@return any message
-function Port:receive() return (binding.port_receive(self.handle)) end
+function Port:receive()
+  check.self(self, Port, "receive")
+  return (binding.port_receive(self.handle))
+end
 
 --- Sends a message; does not wait. It is copied, as the arguments of lull.to_thread are. Raises
 --- QueueFull when 64 MiB of messages wait to be received; an error if the message is nil or cannot
 --- be copied.
 ---@param message any
 function Port:send(message)
+  check.self(self, Port, "send")
   if message == nil then check.fail(1, "send", "nil cannot be sent") end
   binding.port_send(self.handle, message)
 end
@@ -196,6 +205,7 @@ local start_send = async(send, "worker:send")
 ---@param message any
 ---@return lull.Coroutine
 function Worker:send(message)
+  check.self(self, Worker, "send")
   if message == nil then check.fail(1, "send", "nil cannot be sent") end
   if self.closed then error("the worker is closed", 2) end
   return start_send(self, message)
@@ -213,7 +223,10 @@ local start_receive = async(receive, "worker:receive")
 --- Waits for the next message of the worker. Gives nil when its function has returned and no
 --- message is left. Raises the worker's error then, if it has failed.
 ---@return lull.Coroutine coroutine awaits to the message
-function Worker:receive() return start_receive(self) end
+function Worker:receive()
+  check.self(self, Worker, "receive")
+  return start_receive(self)
+end
 
 local function close_worker(self)
   self.closed = true
@@ -227,7 +240,10 @@ local start_worker_close = async(close_worker, "worker:close")
 --- return; messages it has sent can still be received. Raises the worker's error, unless send or
 --- receive have raised it before. A second time it only waits.
 ---@return lull.Coroutine
-function Worker:close() return start_worker_close(self) end
+function Worker:close()
+  check.self(self, Worker, "close")
+  return start_worker_close(self)
+end
 
 function Worker:__close() close_worker(self) end
 

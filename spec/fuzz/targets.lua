@@ -6,19 +6,26 @@ local values = require "spec.fuzz.values"
 local random = math.random
 
 local M = {
-  parts = {}, -- lists of { name=, f=, kind=, takes= } by the part's name
+  parts = {}, -- lists of { name=, f=, kind=, takes=, is_inner= } by the part's name
   defects = {}, -- what has been found, as text, once each
+  prepare = function() end, -- called with the part's name before some calls are made
 }
 
--- These end the process or the run, or may wait for ever where nothing can be cancelled.
-local left_out = { ["loop.stop"] = true, ["loop.run_forever"] = true }
+-- These end the process or the run, or may wait for ever where nothing can be cancelled, or ask
+-- for other hosts.
+local left_out = {
+  ["loop.stop"] = true, ["loop.run_forever"] = true, ["loop.getaddrinfo"] = true,
+}
 
 --- Adds a function to a part. `kind`: what the first argument should be an object of. `takes`:
 --- makers of values that the arguments (after the object) should be.
 function M.add(part, name, f, kind, takes)
   if left_out[name] then return end
   M.parts[part] = M.parts[part] or {}
-  table.insert(M.parts[part], { name = name, f = f, kind = kind, takes = takes or {} })
+  -- Lua calls them, on the right objects.
+  local is_inner = name:find("%.__") and debug.getinfo(f, "S").what == "Lua"
+  table.insert(M.parts[part],
+    { name = name, f = f, kind = kind, takes = takes or {}, is_inner = is_inner })
 end
 
 --- The names of a table's functions, in order.

@@ -498,7 +498,9 @@ describe("throttle", function()
 
   local function times(s)
     local start, found = lull.now(), {}
-    await(s:each(function() found[#found + 1] = lull.now() - start end))
+    await(s:each(function()
+      found[#found + 1] = math.floor((lull.now() - start) * 1e6 + 0.5) / 1e6
+    end))
     return found
   end
 

@@ -1,5 +1,6 @@
 /* A resolver for specs, to be preloaded: it answers names under made-up top domains itself and
- * leaves all others to the C library. The first label of a .late name is a number of milliseconds.
+ * leaves all others to the C library. The first label of a .late name is a number of milliseconds,
+ * that of an .addresses name how many it has, from 127.0.0.1 on.
  * LULL_NAMES names a file to which each name asked for is added, a line each. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,6 +45,20 @@ static double never(void) {
   return seconds != NULL ? strtod(seconds, NULL) : 60;
 }
 
+static int many(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result) {
+  struct addrinfo only = *hints;
+  only.ai_family = AF_INET;
+  for (int i = 1, count = atoi(name); i <= count; i++) {
+    char address[16];
+    snprintf(address, sizeof address, "127.0.0.%d", i);
+    int error = libc_getaddrinfo()(address, service, &only, result);
+    if (error != 0) return error;
+    result = &(*result)->ai_next;
+  }
+  return 0;
+}
+
 __attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
                                                        const struct addrinfo *hints,
                                                        struct addrinfo **result) {
@@ -56,6 +71,7 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *name, const c
       return EAI_AGAIN;
     }
     if (ends_with(name, ".nowhere")) return EAI_NONAME;
+    if (ends_with(name, ".addresses")) return many(name, service, hints, result);
     if (ends_with(name, ".late")) pause_for(strtod(name, NULL) / 1000);
     if (ends_with(name, ".late") || ends_with(name, ".here")) asked = "127.0.0.1";
   }

@@ -44,7 +44,7 @@ local function add(self, path)
   local number, errno, what = binding.watch_add(self.handle, path, path ~= self.path)
   if number then
     self.paths[number] = path
-  elseif not (GONE[errno] or self.over) then
+  elseif not GONE[errno] then
     fail(what, path, errno)
   end
   return number

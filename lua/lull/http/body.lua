@@ -1,6 +1,7 @@
 -- The body of a request that is sent piece by piece: from an iterator, an open file, or the parts
 -- of a form. A source has next() -> bytes or nil, size (or nil), rewind() (or nil) and close().
 local _, core = ...
+local errors = require "lull.errors"
 
 local await = core.await
 local PIECE = 64 * 1024
@@ -17,14 +18,22 @@ Source.close = function() end -- most have nothing to close
 local function new(fields) return setmetatable(fields, Source) end
 
 local function is_file(value)
-  local kind = type(value)
-  return (kind == "userdata" or kind == "table") and value.read ~= nil and value.seek ~= nil
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__name") == "lull file"
+end
+
+--- Whether it is a file that is closed.
+function M.is_closed(value) return is_file(value) and value.closed end
+
+-- Who has given the file may have closed it meanwhile.
+local function check_open(file)
+  if file.closed then error("the body's file is closed", 0) end
 end
 
 local function is_callable(value)
   if type(value) == "function" then return true end
   local meta = getmetatable(value)
-  return type(meta) == "table" and meta.__call ~= nil
+  return type(meta) == "table" and type(rawget(meta, "__call")) == "function"
 end
 
 --- Whether a value can be a streamed body.
@@ -53,13 +62,29 @@ local function of_iterator(iterator)
   return source
 end
 
+-- The position in a file, or nil where there is none.
+local function tell(file)
+  check_open(file)
+  local ok, at = core.pcall(function() return await(file:seek("cur", 0)) end)
+  if ok then return at end
+  if not (errors.is_instance(at, errors.OSError) and at.code == "ESPIPE") then error(at, 0) end
+  return nil
+end
+
 -- What is left of an open file. Where it cannot be sought, as in a pipe, its size is not known.
 local function of_file(file)
-  local ok, start = core.pcall(function() return await(file:seek("cur", 0)) end)
-  local source = new {next = function() return await(file:read(PIECE)) end}
-  if not ok then return source end
+  local start = tell(file)
+  local source = new {next = function()
+    check_open(file)
+    return await(file:read(PIECE))
+  end}
+  if not start then return source end
+  check_open(file)
   source.size = await(file:seek("end", 0)) - start
-  source.rewind = function() await(file:seek("set", start)) end
+  source.rewind = function()
+    check_open(file)
+    await(file:seek("set", start))
+  end
   source.rewind()
   return source
 end

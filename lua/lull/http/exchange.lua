@@ -55,16 +55,8 @@ local function fail_with(request, transfer)
   error(err, 0)
 end
 
--- The response, if there is nothing to be done before all of it is there.
-local function fetch(session, request, first)
-  local jar, pool = session.jar, session.pool
-  local status, head, version, elapsed, bytes, sets_cookies
-  if request.is_plain and not (jar and jar.used) then
-    status, head, version, elapsed, bytes, sets_cookies = pool:exchange(request.method, request.url)
-  else
-    status, head, version, elapsed, bytes, sets_cookies =
-      start(session, request, first, pool.exchange)
-  end
+-- The response that exchange has given; and whether it sets cookies.
+local function exchanged(request, status, head, version, elapsed, bytes, sets_cookies)
   if not status then fail_with(request, head) end -- is the transfer then
   return responses.new(request, status, head, version, elapsed, bytes), sets_cookies
 end
@@ -95,13 +87,22 @@ local function send_and_receive(session, request, first)
   return result, sets_cookies
 end
 
+local function respond(session, request, first)
+  local jar, pool = session.jar, session.pool
+  if request.is_plain and not (jar and jar.used) then
+    return exchanged(request, pool:exchange(request.method, request.url))
+  elseif request.source or request.stream then
+    return send_and_receive(session, request, first)
+  end
+  return exchanged(request, start(session, request, first, pool.exchange))
+end
+
 -- Sends the request and gives the response. Raises the errors of lull.http.
 local function exchange(session, request, first)
   if session.closed then
     error(http_errors.new(http_errors.HTTPError, request, "request", "the session was closed"), 0)
   end
-  local is_whole = request.is_plain or not (request.source or request.stream)
-  local response, sets_cookies = (is_whole and fetch or send_and_receive)(session, request, first)
+  local response, sets_cookies = respond(session, request, first)
   if sets_cookies and session.jar then
     for _, line in ipairs(response.headers:get_all("set-cookie")) do
       session.jar:set(line, request)

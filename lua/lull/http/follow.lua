@@ -103,7 +103,8 @@ local function redirected(request, response, location, history)
   return following
 end
 
-local function follow(session, request)
+local function prepare(session, request)
+  local jar = session.jar
   if request.is_plain then
     locate(request, request.url)
   else
@@ -115,12 +116,15 @@ local function follow(session, request)
   if not request.is_plain and request.user then
     request.auth = request.auth or {request.user, request.password or ""}
   end
-  local jar = session.jar
   if jar and jar.given then jar:claim(request) end
+end
+
+local function follow(session, request)
+  prepare(session, request)
   local first, history = request.origin, nil
+  local do_exchange = (request.is_plain or request.retries == 0) and exchange
+    or exchange_with_retries
   while true do
-    local do_exchange = (request.is_plain or request.retries == 0) and exchange
-      or exchange_with_retries
     local response = do_exchange(session, request, first)
     local location = REDIRECTS[response.status] and request.follow_redirects
       and response.headers:get("location")

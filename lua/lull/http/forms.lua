@@ -1,4 +1,5 @@
 -- Bodies made of fields: query strings, forms and multipart (RFC 7578).
+local check = require "lull.check"
 local fail = require("lull.http.misuse").fail
 
 local M = {}
@@ -65,11 +66,12 @@ local function check_part(i, part)
   local function wrong(text) fail(("multipart part %d: %s"):format(i, text)) end
   if type(part) ~= "table" then wrong("table expected") end
   for key in next, part do
-    if not KNOWN[key] then wrong(("unknown field '%s'"):format(tostring(key))) end
+    if not KNOWN[key] then wrong(("unknown field '%s'"):format(check.show(key))) end
   end
   for _, key in ipairs {"filename", "content_type", "path"} do
     if part[key] ~= nil and type(part[key]) ~= "string" then wrong(key .. " must be a string") end
   end
+  if part.path and part.path:find("\0", 1, true) then wrong("a path has no zeros in it") end
   if type(part.name) ~= "string" then wrong("name must be a string") end
   if part.content_type and part.content_type:find("[%c]") then wrong("bad content_type") end
   local given = 0

@@ -51,6 +51,7 @@ end
 ---@param name string
 ---@return string?
 function methods:get(name)
+  check.self(self, Headers, "get")
   check.type(1, "get", name, "string")
   local values = rawget(self, parse)[name:lower()]
   return values and table.concat(values, ", ")
@@ -60,6 +61,7 @@ end
 ---@param name string
 ---@return string[]
 function methods:get_all(name)
+  check.self(self, Headers, "get_all")
   check.type(1, "get_all", name, "string")
   local values = rawget(self, parse)[name:lower()] or {}
   return table.move(values, 1, #values, 1, {})
@@ -117,7 +119,7 @@ function M.check(headers)
   local checked = {}
   for name, value in next, headers do
     if type(name) ~= "string" or not M.is_token(name) then
-      fail(("'%s' is not the name of a header"):format(tostring(name)))
+      fail(("'%s' is not the name of a header"):format(check.show(name)))
     end
     local key = name:lower()
     if REFUSED[key] then fail(("header '%s' is set by the body"):format(name)) end

@@ -1,4 +1,5 @@
 -- What a caller asks for, checked at once and made ready to be sent.
+local check = require "lull.check"
 local fail = require("lull.http.misuse").fail
 local forms = require "lull.http.forms"
 local headers = require "lull.http.headers"
@@ -34,7 +35,7 @@ function M.timeouts(timeout)
   end
   for key, value in next, timeout do
     if key ~= "total" and key ~= "connect" and key ~= "read" then
-      fail(("option 'timeout' has an unknown field '%s'"):format(tostring(key)))
+      fail(("option 'timeout' has an unknown field '%s'"):format(check.show(key)))
     end
     if value and not is_seconds(value) then
       fail(("option 'timeout.%s' must be a positive number of seconds"):format(key))
@@ -111,11 +112,16 @@ end
 
 -- Checks what a body is made of; gives it as a string or a source, and its content type.
 
+local function check_source(name, value)
+  if not body.is_source(value) then
+    fail(name .. " must be a string, an iterator or an open file")
+  end
+  if body.is_closed(value) then fail(name .. ": the file is closed") end
+end
+
 local function of_body(value)
   if type(value) == "string" then return value end
-  if not body.is_source(value) then
-    fail("option 'body' must be a string, an iterator or an open file")
-  end
+  check_source("option 'body'", value)
   return nil, nil, value
 end
 
@@ -129,15 +135,15 @@ end
 
 local function of_multipart(value)
   local pieces, content_type = forms.multipart(value)
+  local is_text = true
   for _, piece in ipairs(pieces) do
-    if type(piece) ~= "string" then
-      if piece.body and not body.is_source(piece.body) then
-        fail("option 'multipart': a body must be a string, an iterator or an open file")
-      end
-      return nil, content_type, {form = pieces}
+    if type(piece) == "table" then
+      is_text = false
+      if piece.body ~= nil then check_source("option 'multipart': a body", piece.body) end
     end
   end
-  return table.concat(pieces), content_type
+  if is_text then return table.concat(pieces), content_type end
+  return nil, content_type, {form = pieces}
 end
 
 local makers = {body = of_body, json = of_json, form = of_form, multipart = of_multipart}
@@ -191,7 +197,7 @@ end
 --- Checks the arguments of session:request and gives the request that they ask for.
 function M.new(session, method, url, opts, first)
   if type(method) ~= "string" or not headers.is_token(method) then
-    fail(("'%s' is not a method"):format(tostring(method)), 1)
+    fail(("'%s' is not a method"):format(check.show(method)), 1)
   end
   if type(url) ~= "string" then
     fail(("string expected, got %s"):format(url == nil and "no value" or type(url)), first)
@@ -201,7 +207,7 @@ function M.new(session, method, url, opts, first)
   opts = opts or {}
   if type(opts) ~= "table" then fail(("table expected, got %s"):format(type(opts))) end
   for key in next, opts do
-    if not KNOWN[key] then fail(("unknown option '%s'"):format(tostring(key))) end
+    if not KNOWN[key] then fail(("unknown option '%s'"):format(check.show(key))) end
   end
   apply(request, opts)
   return request

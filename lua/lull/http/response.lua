@@ -110,18 +110,27 @@ end)
 --- BodyTooLarge, ProtocolError or TimeoutError if the rest of the body does not come.
 ---@async
 ---@return string
-function methods:bytes() return read_bytes(self) end
+function methods:bytes()
+  check.self(self, Response, "bytes")
+  return read_bytes(self)
+end
 
 --- Gives the body as UTF-8: what Content-Type names another character set for is converted, bytes
 --- that are none become U+FFFD, and a byte order mark is dropped. Raises as bytes does.
 ---@async
 ---@return string
-function methods:text() return read_text(self) end
+function methods:text()
+  check.self(self, Response, "text")
+  return read_text(self)
+end
 
 --- Gives what the body says in JSON. Raises lull.json's JSONError, and as bytes does.
 ---@async
 ---@return any
-function methods:json() return read_json(self) end
+function methods:json()
+  check.self(self, Response, "json")
+  return read_json(self)
+end
 
 -- What a `for` closes when it is left early.
 local function closing(self)
@@ -135,6 +144,7 @@ end
 ---@async
 ---@return fun(): string?
 function methods:chunks()
+  check.self(self, Response, "chunks")
   if self._body then
     local body = self._body
     return function()
@@ -153,6 +163,7 @@ end
 ---@async
 ---@return fun(): string?
 function methods:lines()
+  check.self(self, Response, "lines")
   local next_piece, _, _, guard = self:chunks()
   local rest, from = "", 1
   local function next_line()
@@ -194,7 +205,9 @@ end)
 ---@param options {progress: fun(done: integer, total: integer?)?}? called after each piece, with
 --- bytes so far and in all, if the server says
 function methods:save(path, options)
+  check.self(self, Response, "save")
   check.type(1, "save", path, "string")
+  if path:find("\0", 1, true) then check.fail(1, "save", "a path has no zeros in it") end
   options = check.options(2, "save", options, {progress = true})
   if options.progress ~= nil then check.type(2, "save", options.progress, "function") end
   return save(self, path, options.progress)
@@ -206,6 +219,7 @@ end
 --- `status` and `response`.
 ---@return lull.http.Response
 function methods:raise_for_status()
+  check.self(self, Response, "raise_for_status")
   if self.status < 400 then return self end
   local reason = self.reason ~= "" and " " .. self.reason or ""
   local err = http_errors.HTTPStatusError(
@@ -216,6 +230,7 @@ end
 
 --- Gives up what has not been read of the body, and its connection. Harmless when nothing is left.
 function methods:close()
+  check.self(self, Response, "close")
   local transfer = self._transfer
   self._transfer = nil
   if not self._body then self._closed = true end

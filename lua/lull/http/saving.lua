@@ -19,17 +19,21 @@ local function write_to(response, path, progress)
   await(file:close())
 end
 
--- A folder beside a path, which is removed in the end. The error is about the path itself.
-local function folder_beside(path)
-  local ok, folder = pcall(function()
-    return await(fs.mkdtemp((path:match("^(.*/)") or "") .. ".lull-XXXXXX"))
-  end)
-  if not ok and errors.is_instance(folder, errors.OSError) then
-    local reason = folder.message:match("[^:]*$")
-    folder = errors.OSError(("cannot save to '%s':%s"):format(path, reason),
-      {code = folder.code, path = path})
+-- Awaits something; an error of the system's is about the path itself.
+local function for_path(path, start, ...)
+  local ok, result = pcall(await, start(...))
+  if ok then return result end
+  if errors.is_instance(result, errors.OSError) then
+    local reason = result.message:match("[^:]*$")
+    result = errors.OSError(("cannot save to '%s':%s"):format(path, reason),
+      {code = result.code, path = path})
   end
-  if not ok then error(folder, 0) end
+  error(result, 0)
+end
+
+-- A folder beside a path, which is removed in the end.
+local function folder_beside(path)
+  local folder = for_path(path, fs.mkdtemp, (path:match("^(.*/)") or "") .. ".lull-XXXXXX")
   return setmetatable({path = folder}, {__close = function()
     await(fs.remove(folder, {recursive = true}))
   end})
@@ -37,6 +41,7 @@ end
 
 local function is_special(path)
   local ok, stat = pcall(function() return await(fs.stat(path)) end)
+  if not ok and not errors.is_instance(stat, errors.OSError) then error(stat, 0) end
   return ok and stat.type ~= "file"
 end
 
@@ -46,7 +51,7 @@ function M.save(response, path, progress)
   local folder <close> = folder_beside(path)
   local part = folder.path .. "/part"
   write_to(response, part, progress)
-  await(fs.rename(part, path))
+  for_path(path, fs.rename, part, path)
 end
 
 return M

@@ -1,4 +1,5 @@
 -- Sessions: what all requests over a pool of connections have in common.
+local check = require "lull.check"
 local _, core = ...
 local cookies = require "lull.http.cookies"
 local headers = require "lull.http.headers"
@@ -22,7 +23,8 @@ local fail = misuse.fail
 local Session = {__name = "lull http session"}
 Session.__index = Session
 
-local function check_open(self)
+local function check_open(self, name)
+  check.self(self, Session, name, 1)
   if self.closed then error("the session is closed", 3) end
 end
 
@@ -34,22 +36,23 @@ end
 ---@param options lull.http.Options?
 ---@return lull.http.Response
 function Session:request(method, url, options)
-  check_open(self)
+  check_open(self, "request")
   return perform(self, misuse.checked("request", 3, requests.new, self, method, url, options, 2))
 end
 
 for _, name in ipairs {"get", "post", "put", "patch", "delete", "head", "options"} do
   local method = name:upper()
   Session[name] = function(self, url, options)
-    local request = options == nil and not self.closed and requests.plain(self, method, url)
+    check_open(self, name)
+    local request = options == nil and requests.plain(self, method, url)
     if request then return perform(self, request) end
-    check_open(self)
     return perform(self, misuse.checked(name, 2, requests.new, self, method, url, options, 1))
   end
 end
 
 --- Closes the connections and gives up what is still under way. Idempotent.
 function Session:close()
+  check.self(self, Session, "close")
   self.closed = true
   self.pool:close()
 end
@@ -76,7 +79,7 @@ local DEFAULTS = {
 
 local function check_options(options)
   for key in next, options do
-    if not KNOWN[key] then fail(("unknown option '%s'"):format(tostring(key))) end
+    if not KNOWN[key] then fail(("unknown option '%s'"):format(check.show(key))) end
   end
   local types = {}
   for key, expected in next, KNOWN do
@@ -98,7 +101,7 @@ local function check_options(options)
     if type(name) ~= "string" or not headers.is_token(name)
         or type(value) ~= "string" and type(value) ~= "number"
         or tostring(value):find("[%c;]") then
-      fail(("option 'cookies': '%s' cannot be sent"):format(tostring(name)))
+      fail(("option 'cookies': '%s' cannot be sent"):format(check.show(name)))
     end
   end
 end
