@@ -41,7 +41,7 @@ static void share(http_transfer *transfer) {
 }
 
 static int is_named(const char *line, size_t size, const char *name, size_t length) {
-  return size > length && (*line | 32) == *name && strncasecmp(line, name, length) == 0;
+  return size > length && line[length - 1] == ':' && strncasecmp(line, name, length) == 0;
 }
 
 /* Whether the line is a Content-Length other than one before (RFC 9112, section 6.3). */

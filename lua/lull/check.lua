@@ -23,9 +23,12 @@ function M.show(value)
   return M.type_name(value)
 end
 
+--- Whether a value is an object of a class, whatever the __metatable of others is equal to.
+function M.is(value, class) return rawequal(getmetatable(value), class) end
+
 --- What a method is called on must be an object of its class: a dot may stand for the colon.
 function M.self(self, class, name, level)
-  if getmetatable(self) == class then return end
+  if rawequal(getmetatable(self), class) then return end
   local message = ("calling '%s' on bad self (%s expected)"):format(name, class.__name)
   error(message, 3 + (level or 0))
 end

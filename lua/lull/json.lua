@@ -139,7 +139,7 @@ function M.array(t)
   if t == nil then t = {} end
   check.type(1, "array", t, "table")
   local meta = getmetatable(t)
-  if meta ~= nil and meta ~= Array then
+  if meta ~= nil and not rawequal(meta, Array) then
     check.fail(1, "array", "the table has a metatable of its own")
   end
   return setmetatable(t, Array)
@@ -149,7 +149,7 @@ end
 ---@param value any
 ---@return boolean
 function M.is_array(value)
-  return type(value) == "table" and getmetatable(value) == Array
+  return type(value) == "table" and rawequal(getmetatable(value), Array)
 end
 
 return M

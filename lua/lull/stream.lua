@@ -67,7 +67,7 @@ local function check_source(index, name, value, level)
 end
 
 local function to_stage(level, name, value, ...)
-  if getmetatable(value) == Stream then return use(value, name, level) end
+  if check.is(value, Stream) then return use(value, name, level) end
   if iterators.is_open(value) then return iterators.take_stage(value) end
   return stages.source(value, ...)
 end
@@ -88,7 +88,7 @@ local function to_stages(name, self, ...)
   local n = count_sources(...)
   for i = 1, n do
     check_source(i, name, list[i], 1)
-    if getmetatable(list[i]) == Stream then
+    if check.is(list[i], Stream) then
       check_unused(list[i], 3)
       if seen[list[i]] then error(USED, 3) end
       seen[list[i]] = true
@@ -275,7 +275,7 @@ local function check_inner(value)
   if not stages.is_source(value) then
     error("flat_map: " .. SOURCES .. check.type_name(value) .. " from its function", 0)
   end
-  if getmetatable(value) == Stream and not value.stage then error("flat_map: " .. USED, 0) end
+  if check.is(value, Stream) and not value.stage then error("flat_map: " .. USED, 0) end
 end
 
 --- A stream of the values of the sources that a function makes of the values, one source after the

@@ -14,7 +14,7 @@ end
 local function results(name, index, ok, ...)
   if ok then return ... end
   local err = ...
-  if getmetatable(err) ~= Misuse then error(err, 0) end
+  if not rawequal(getmetatable(err), Misuse) then error(err, 0) end
   error(("bad argument #%d to '%s' (%s)"):format(err.index or index, name, err.text), 3)
 end
 

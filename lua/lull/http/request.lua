@@ -169,6 +169,9 @@ end
 local function apply(request, opts)
   local given = check_options(opts)
   local content_type
+  if given and request.method == "HEAD" then -- libcurl would wait for that of the response, too
+    fail(("option '%s': a HEAD request has no body"):format(given))
+  end
   if given then request.body, content_type, request.source = makers[given](opts[given]) end
   if not given and WITH_BODY[request.method] then request.body = "" end
   request.query = query_of(opts.params)
@@ -199,6 +202,7 @@ function M.new(session, method, url, opts, first)
   if type(method) ~= "string" or not headers.is_token(method) then
     fail(("'%s' is not a method"):format(check.show(method)), 1)
   end
+  if method:upper() == "CONNECT" then fail("CONNECT is what proxies are told", 1) end
   if type(url) ~= "string" then
     fail(("string expected, got %s"):format(url == nil and "no value" or type(url)), first)
   end

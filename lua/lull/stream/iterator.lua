@@ -66,7 +66,7 @@ end
 
 --- Whether a value is an iterator that is neither through nor in use.
 function M.is_open(value)
-  return getmetatable(value) == Iterator and value.stage ~= nil and not value.running
+  return check.is(value, Iterator) and value.stage ~= nil and not value.running
 end
 
 --- Takes its stage from an iterator, which is through then.

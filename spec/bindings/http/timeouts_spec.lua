@@ -56,6 +56,15 @@ describe("a timeout", function()
     assert.equal("127.0.0.1:" .. odd.full, err.host)
   end)
 
+  it("of connecting holds where there was a connection for the requests before", function()
+    local options = { timeout = { connect = 0.1 } }
+    for _, path in ipairs({ "/1", "/2", "/3", "/fill" }) do
+      assert.equal(200, get(odd:url("filling", path), options).status)
+    end
+    local err = times_out("connect", 0.1, get, odd:url("filling"), options)
+    assert.equal("127.0.0.1:" .. odd.filling, err.host)
+  end)
+
   it("of connecting covers TLS", function()
     local url = odd:url("mute"):gsub("http", "https")
     times_out("connect", 0.1, get, url, { timeout = { connect = 0.1 } })
@@ -104,10 +113,10 @@ describe("a timeout", function()
   end)
 
   it("of reading does not count while nobody reads", function()
-    local response = get(at("/body?size=2000000"), { timeout = { read = 0.1 }, stream = true })
+    local response = get(at("/body?size=2000000"), { timeout = { read = 0.5 }, stream = true })
     local next_piece = response:chunks()
     local read = #next_piece()
-    await(lull.sleep(0.3))
+    await(lull.sleep(0.8))
     for piece in next_piece do
       read = read + #piece
     end
@@ -116,8 +125,8 @@ describe("a timeout", function()
 
   it("of reading does not count while there is nothing to send", function()
     local left = 3
-    local response = await(session:post(at("/echo"), { timeout = { read = 0.05 }, body = function()
-      await(lull.sleep(0.1))
+    local response = await(session:post(at("/echo"), { timeout = { read = 0.3 }, body = function()
+      await(lull.sleep(0.4))
       left = left - 1
       return left >= 0 and "piece" or nil
     end }))
