@@ -6,8 +6,7 @@
 -- Ports: http, other (plain too), https (with start{tls = true}), proxy, guarded_proxy (demands
 -- user:secret; both also know names under .test, as this machine, but silent.test and
 -- forbidden.test), mute (takes connections and never answers), closing (closes them), full (a queue
--- of connections that is full: connecting hangs), filling (takes one connection, answers there, and
--- after /fill is as full), refusing.
+-- of connections that is full: connecting hangs), refusing.
 --
 --   /echo                               the request, as JSON; /multipart: as another parses it
 --   /reply?status=&reason=&version=&header=&body=&chunk=&close=      headers and chunks repeat

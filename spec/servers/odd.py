@@ -10,7 +10,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import threading
 import zlib
 from email import policy
 from email.parser import BytesParser
@@ -581,7 +580,6 @@ async def bomb_of(request):
 class Server:
     def __init__(self, log):
         self.log, self.counts, self.gates = log, {}, {}
-        self.tasks = set()  # one nobody holds is collected, though it waits
 
     def gate(self, key):
         return self.gates.setdefault(key, asyncio.Event())
@@ -688,40 +686,13 @@ async def forward(request):
 def full_listener():
     """A socket whose queue of connections is full, and the connections that fill it: the kernel
     leaves further ones unanswered."""
-    listener = watched.listen(backlog=0)
-    return listener, fill(listener)
-
-
-def fill(listener):
-    fillers = []
+    listener, fillers = watched.listen(backlog=0), []
     for _ in range(8):
         filler = socket.socket()
         filler.setblocking(False)
         filler.connect_ex(listener.getsockname())
         fillers.append(filler)
-    return fillers
-
-
-def filling_listener(kept):
-    """A socket that takes one connection, and answers there until it is asked for /fill: then its
-    queue is full, and the connection closed."""
-    listener = watched.listen(backlog=0)
-    listener.setblocking(True)
-
-    def answer():
-        connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as lines:
-            target = None
-            while target != b"/fill":
-                target = lines.readline().split()[1]
-                while lines.readline() != b"\r\n":
-                    pass
-                if target == b"/fill":
-                    kept.extend(fill(listener))
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    threading.Thread(target=answer, daemon=True).start()
-    return listener
+    return listener, fillers
 
 
 def refusing_socket():
@@ -745,14 +716,10 @@ async def serve(folder, server):
         ports[name] = watched.port_of(listener)
 
         async def connected(reader, writer):
-            task = asyncio.current_task()
-            server.tasks.add(task)
             try:
                 await Connection(server, name, reader, writer).run(answer)
             except asyncio.CancelledError:
                 pass
-            finally:
-                server.tasks.discard(task)
         await asyncio.start_server(connected, sock=listener, limit=256 * KIB, **options)
 
     await add("http", server.answer)
@@ -765,8 +732,6 @@ async def serve(folder, server):
     await add("mute", server.never)
     await add("closing", server.close_at_once)
     full, fillers = full_listener()
-    filling = filling_listener(fillers)
-    ports["filling"] = watched.port_of(filling)
     refusing = refusing_socket()
     ports["full"], ports["refusing"] = watched.port_of(full), watched.port_of(refusing)
     watched.tell(folder=folder, pid=os.getpid(), **ports)
@@ -774,7 +739,7 @@ async def serve(folder, server):
     loop.add_reader(1, end.set)
     await end.wait()
     loop.set_exception_handler(lambda *_: None)  # of connections that are cancelled
-    for kept in (full, filling, refusing, *fillers):
+    for kept in (full, refusing, *fillers):
         kept.close()
 
 

@@ -56,15 +56,6 @@ describe("a timeout", function()
     assert.equal("127.0.0.1:" .. odd.full, err.host)
   end)
 
-  it("of connecting holds where there was a connection for the requests before", function()
-    local options = { timeout = { connect = 0.1 } }
-    for _, path in ipairs({ "/1", "/2", "/3", "/fill" }) do
-      assert.equal(200, get(odd:url("filling", path), options).status)
-    end
-    local err = times_out("connect", 0.1, get, odd:url("filling"), options)
-    assert.equal("127.0.0.1:" .. odd.filling, err.host)
-  end)
-
   it("of connecting covers TLS", function()
     local url = odd:url("mute"):gsub("http", "https")
     times_out("connect", 0.1, get, url, { timeout = { connect = 0.1 } })
