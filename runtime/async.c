@@ -137,7 +137,7 @@ static int is_async(lua_State *L) {
   return 1;
 }
 
-/* ---- for copies in other states ---- */
+/* ---- what is inside ---- */
 
 /* If the value at index is an async function, pushes its function and gives its name; else NULL. */
 const char *lull__push_inner(lua_State *L, int index) {
@@ -148,6 +148,17 @@ const char *lull__push_inner(lua_State *L, int index) {
   lua_getupvalue(L, index, FUNCTION);
   return origin->name;
 }
+
+/* async_body(f) -> the function that an async function runs, and what warnings call it; nothing if
+ * it is none. */
+static int async_body(lua_State *L) {
+  const char *name = lull__push_inner(L, 1);
+  if (name == NULL) return 0;
+  lua_pushstring(L, name);
+  return 2;
+}
+
+/* ---- for copies in other states ---- */
 
 /* Pushes an async function whose function is yet to be set. */
 void lull__push_outer(lua_State *L, const char *name) {
@@ -164,11 +175,9 @@ void lull__set_inner(lua_State *L, int index) {
   lua_setupvalue(L, index, FUNCTION);
 }
 
-static const luaL_Reg functions[] = {{"async", async},
-                                     {"close_coroutine", close_coroutine},
-                                     {"is_async", is_async},
-                                     {"is_coroutine", is_coroutine},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"async", async},       {"async_body", async_body},     {"close_coroutine", close_coroutine},
+    {"is_async", is_async}, {"is_coroutine", is_coroutine}, {NULL, NULL}};
 
 void lull__open_async(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

@@ -215,7 +215,16 @@ static int handle_cancelled(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg meta[] = {{NULL, NULL}};
+static int handle_tostring(lua_State *L) {
+  const lull_handle *handle = lull__check(L, lull__rt(L), 1, LULL_HANDLE);
+  lua_pushfstring(L, "handle (%s)",
+                  handle->o.state == LULL_PENDING     ? "pending"
+                  : handle->o.state == LULL_CANCELLED ? "cancelled"
+                                                      : "called");
+  return 1;
+}
+
+static const luaL_Reg meta[] = {{"__tostring", handle_tostring}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"cancel", handle_cancel}, {"cancelled", handle_cancelled}, {NULL, NULL}};

@@ -246,7 +246,18 @@ static const luaL_Reg semaphore_methods[] = {{"acquire", semaphore_acquire},
                                              {"locked", semaphore_locked},
                                              {NULL, NULL}};
 
-static const luaL_Reg guard_meta[] = {{"__close", guard_close}, {NULL, NULL}};
+static int guard_tostring(lua_State *L) {
+  const lull_guard *guard = lull__check(L, lull__rt(L), 1, LULL_GUARD);
+  const lull_semaphore *semaphore = guard->semaphore;
+  int held =
+      guard->o.state == LULL_PENDING && (!semaphore->is_lock || guard->holder == semaphore->holder);
+  lua_pushfstring(L, "guard of a %s (%s)", semaphore->is_lock ? "lock" : "semaphore",
+                  held ? "held" : "released");
+  return 1;
+}
+
+static const luaL_Reg guard_meta[] = {
+    {"__close", guard_close}, {"__tostring", guard_tostring}, {NULL, NULL}};
 
 static const luaL_Reg guard_methods[] = {{"release", guard_close}, {NULL, NULL}};
 
