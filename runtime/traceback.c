@@ -19,13 +19,23 @@ void lull__push_place(lua_State *L) {
     lua_pushstring(L, ar.short_src);
 }
 
-static void add_frame(luaL_Buffer *buffer, lua_State *L, const lua_Debug *ar) {
+/* Whether the function on top is a chunk: the prompt wraps its own in a function with upvalues,
+ * the first of which tells. */
+static int is_chunk(lua_State *from, const lua_Debug *ar) {
+  if (*ar->what != 'L') return *ar->what == 'm';
+  const char *first = lua_getupvalue(from, -1, 1);
+  if (first == NULL) return 0;
+  lua_pop(from, 1);
+  return strncmp(first, "_LULL_KEEP", 10) == 0;
+}
+
+static void add_frame(luaL_Buffer *buffer, lua_State *L, const lua_Debug *ar, int chunk) {
   if (ar->currentline > 0)
     lua_pushfstring(L, "\n\t%s:%d: in ", ar->short_src, ar->currentline);
   else
     lua_pushfstring(L, "\n\t%s: in ", ar->short_src);
   luaL_addvalue(buffer);
-  if (*ar->what == 'm')
+  if (chunk)
     lua_pushliteral(L, "main chunk");
   else if (ar->name != NULL)
     lua_pushfstring(L, "%s '%s'", *ar->namewhat ? ar->namewhat : "function", ar->name);
@@ -64,15 +74,18 @@ static void add_frames(luaL_Buffer *buffer, lua_State *L, lua_State *from, int l
       level = levels - LAST;
       lua_getstack(from, level, &ar);
     }
-    lua_getinfo(from, "Slnt", &ar);
+    lua_getinfo(from, "Slntf", &ar);
     int internal = *ar.what == 'C' || strncmp(ar.source, "=lull/", 6) == 0;
-    if (!internal) add_frame(buffer, L, &ar);
+    int chunk = is_chunk(from, &ar);
+    lua_pop(from, 1);
+    if (!internal) add_frame(buffer, L, &ar, chunk);
   }
 }
 
 /* Pushes the frames of a thread, from a level on, each on a line of its own. */
 void lull__push_traceback(lua_State *L, lua_State *from, int level) {
   luaL_checkstack(L, 10, NULL);
+  if (!lua_checkstack(from, 2)) luaL_error(L, "stack overflow");
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   add_frames(&buffer, L, from, level);
@@ -118,7 +131,7 @@ void lull__push_awaited(lua_State *L, lull_task *task) {
 }
 
 /* Pushes the line of Lua where a suspended task waits. */
-static void push_where(lua_State *L, lull_task *task) {
+void lull__push_where(lua_State *L, lull_task *task) {
   lua_Debug ar;
   lua_State *thread = task->thread ? innermost(task->thread) : NULL;
   for (int level = 0; thread != NULL && lua_getstack(thread, level, &ar); level++) {
@@ -235,7 +248,8 @@ int lull__explain(lua_State *L) {
   return 1;
 }
 
-static const char *waited_for(const lull_task *task) {
+/* What a suspended task waits for, in words. */
+const char *lull__waited_for(const lull_task *task) {
   if (task->wait == NULL) return "nothing";
   if (task->wait != &lull__future_wait) return task->wait->what;
   const lull_future *future = task->subject;
@@ -258,9 +272,9 @@ void lull__push_deadlock(lua_State *L, lull_t *rt) {
       continue;
     }
     lull__push_task_name(L, task, -1);
-    push_where(L, task);
-    lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2), waited_for(task),
-                    lua_tostring(L, -1));
+    lull__push_where(L, task);
+    lua_pushfstring(L, "\n\ttask '%s' waits for %s at %s", lua_tostring(L, -2),
+                    lull__waited_for(task), lua_tostring(L, -1));
     lua_insert(L, -4);
     lua_pop(L, 3);
     luaL_addvalue(&buffer);
