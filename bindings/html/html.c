@@ -254,7 +254,11 @@ static void new_type(lua_State *L) {
   lua_pushliteral(L, "lull");
   lua_setfield(L, -2, "__metatable");
   luaL_newlib(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__methods"); /* this and the next are for completion */
   luaL_newlib(L, properties);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "__properties");
   lua_pushcclosure(L, get, 2);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

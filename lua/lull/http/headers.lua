@@ -67,6 +67,8 @@ function methods:get_all(name)
   return table.move(values, 1, #values, 1, {})
 end
 
+Headers.__methods = methods -- for completion
+
 function Headers:__index(name)
   if methods[name] then return methods[name] end
   if type(name) ~= "string" then return nil end

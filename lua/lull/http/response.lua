@@ -33,6 +33,8 @@ local lazy = {
   reason = function(self) return self._head:match("^%S+ %d+ ([^\r\n]*)") or "" end,
 }
 
+Response.__methods, Response.__properties = methods, lazy -- for completion
+
 function Response:__index(key)
   local method = methods[key]
   if method then return method end
