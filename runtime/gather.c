@@ -248,6 +248,11 @@ int lull__push_gathered(lua_State *L, lull_gather *gather, int index) {
   return gather->list ? 1 : count;
 }
 
+/* Pushes the table of the children of the gather at index: awaitables, once started futures. */
+void lull__push_children(lua_State *L, int index) {
+  lua_getiuservalue(L, index, CHILDREN);
+}
+
 /* ---- gather(...) ---- */
 
 /* Replaces an op or function that stands in the list twice by one coroutine object, so that it

@@ -160,8 +160,10 @@ struct lull_task {
   void *subject;         /* of the wait */
   lull_gather *gather;   /* the gather that started it, told when it is done */
   uint32_t id;
-  uint32_t stamp; /* of the last cancellation that passed here; while it waits at a queue, of its
-                   * arrival there. Both are counted by stamps, so none is taken for another */
+  uint32_t starter; /* the id of the task that has started it, or 0 */
+  uint32_t since;   /* the turn_at of the turn in which it was suspended last */
+  uint32_t stamp;   /* of the last cancellation that passed here; while it waits at a queue, of its
+                     * arrival there. Both are counted by stamps, so none is taken for another */
 };
 
 struct lull_gather {
@@ -194,6 +196,8 @@ typedef struct lull_closer lull_closer;
 struct lull_closer {
   lull_node node;
   void (*close)(lull_closer *);
+  void (*leave)(
+      lull_closer *); /* NULL, or: the process ends now; how the terminal was is set again */
 };
 
 /* What coroutine objects are made of: an async function, or a kind of op. */
@@ -286,7 +290,7 @@ struct lull {
   uint8_t owns_loop, owns_state, debug, is_virtual, main_is_script;
   double virtual_now;
   uint64_t flows_since; /* hrtime since when the virtual clock goes on as the real one, or 0 */
-  uint64_t polled_at;   /* hrtime of the last time the loop polled */
+  uint32_t turn_at;     /* when the turn began, in hundredths of a second; goes round */
   lull_future *until;   /* what the loop is driven for */
   lull_task *main_task;
   char *error;   /* what lull_error gives, or NULL */
@@ -298,6 +302,7 @@ struct lull {
   uint8_t no_limit;      /* what strict points to when the memory is not ours */
   atomic_int interrupts; /* asked for and not passed on to the main task */
   int interrupted;       /* one was passed on */
+  int holds;             /* by prompts whose lines run: see lull__hold_loop */
   _Atomic uint64_t interrupted_at;
   _Atomic uv_thread_t thread; /* the thread that is in a turn, or 0 */
   lua_State *volatile hooked;
@@ -356,7 +361,7 @@ uint32_t lull__anchor(lua_State *L, lull_t *rt, int index);
 uint32_t lull__anchor_in(lua_State *L, lull_t *rt, int index, int anchors);
 void lull__unanchor(lua_State *L, lull_t *rt, uint32_t *slot);
 void lull__unanchor_from(lua_State *L, lull_t *rt, uint32_t *slot, int anchors);
-void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
+LULL_SHARED void lull__push_anchored(lua_State *L, lull_t *rt, uint32_t slot);
 void lull__set_extra(lua_State *L, int index, int extra);
 int lull__get_extra(lua_State *L, int index, int extra);
 void lull__get_value(lua_State *L, const lull_object *object, int index);
@@ -440,6 +445,7 @@ typedef int (*lull_cancel_fn)(lua_State *L, lull_t *rt, lull_future *future, int
 int lull__gather_cancel_children(lua_State *L, lull_t *rt, lull_gather *gather, int message,
                                  lull_cancel_fn cancel);
 int lull__push_gathered(lua_State *L, lull_gather *gather, int index);
+void lull__push_children(lua_State *L, int index);
 
 /* request.c */
 void *lull__new_request(lua_State *L, lull_t *rt, size_t size, void (*drop)(lull_request *));
@@ -475,6 +481,8 @@ void lull__push_traceback(lua_State *L, lua_State *from, int level);
 void lull__push_whole_traceback(lua_State *L, lull_t *rt, int error);
 void lull__push_task_traceback(lua_State *L, lull_task *task);
 void lull__push_awaited(lua_State *L, lull_task *task);
+void lull__push_where(lua_State *L, lull_task *task);
+const char *lull__waited_for(const lull_task *task);
 void lull__push_place(lua_State *L);
 void lull__warnf(lua_State *L, lull_t *rt, const char *format, ...);
 void lull__warn_top(lua_State *L, lull_t *rt);
@@ -504,7 +512,7 @@ LULL_SHARED lull_t *lull__from_state(lua_State *L);
 LULL_SHARED void lull__at_close(lull_t *rt, lull_closer *closer);
 
 /* exit.c */
-void lull__exit(const lull_t *rt, int code);
+void lull__exit(lull_t *rt, int code);
 
 /* modules.c */
 void lull__preload(lua_State *L, int remove);
@@ -544,6 +552,10 @@ void lull__interrupt_check(lua_State *L, lull_t *rt);
 void lull__interrupt_move(lull_t *rt, lua_State *L);
 void lull__interrupt_for_good(lull_t *rt);
 void lull__interrupt_ending(lua_State *L, lull_t *rt);
+LULL_SHARED void lull__interrupt_task(lull_t *rt, lull_task *task);
+
+/* poll.c */
+ssize_t lull__write_quietly(int fd, const char *bytes, size_t size);
 
 /* What each file gives to the module table at the top of the stack. */
 void lull__open_error(lua_State *L, lull_t *rt);
@@ -558,6 +570,7 @@ void lull__open_scope(lua_State *L, lull_t *rt);
 void lull__open_queue(lua_State *L, lull_t *rt);
 void lull__open_sync(lua_State *L, lull_t *rt);
 void lull__open_poll(lua_State *L, lull_t *rt);
+void lull__open_waiting(lua_State *L, lull_t *rt);
 void lull__open_coroutine(lua_State *L, lull_t *rt);
 void lull__open_run(lua_State *L, lull_t *rt);
 

@@ -113,6 +113,14 @@ static int over(const lull_t *rt) {
          (rt->until != NULL && rt->until->o.state != LULL_PENDING);
 }
 
+/* So that tasks which suspend in this turn know since when, without asking the clock again. */
+static inline void note_time(lull_t *rt, uint64_t ns) {
+  if (rt->is_virtual)
+    rt->turn_at = (uint32_t)fmod(rt->virtual_now * 100, (double)UINT32_MAX + 1);
+  else
+    rt->turn_at = (uint32_t)(ns / 10000000);
+}
+
 /* Turns, until the loop should poll again. */
 static int turns(lua_State *L) {
   lull_t *rt = lua_touserdata(L, 1);
@@ -122,6 +130,7 @@ static int turns(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors); /* at LULL_ANCHORS */
   do {
     if (steps > 0) now = uv_hrtime();
+    note_time(rt, now);
     fire_timers(L, rt, now);
     steps += run_ready(L, rt);
     if (rt->unawaited.collected) {
@@ -316,9 +325,11 @@ void lull__wake_loop(lull_t *rt) {
   if (rt->handles != NULL) uv_async_send(&rt->handles->async);
 }
 
-/* Held, the loop waits for interrupts when there is nothing else to wait for. */
+/* Held, the loop waits for interrupts when there is nothing else to wait for. Counted. */
 void lull__hold_loop(lull_t *rt, int on) {
-  if (on)
+  rt->holds += on ? 1 : -1;
+  if (rt->handles == NULL) return;
+  if (rt->holds > 0)
     uv_ref((uv_handle_t *)&rt->handles->async);
   else
     uv_unref((uv_handle_t *)&rt->handles->async);

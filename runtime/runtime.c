@@ -62,6 +62,7 @@ static void open_core(lua_State *L, lull_t *rt) {
   lull__open_queue(L, rt);
   lull__open_sync(L, rt);
   lull__open_poll(L, rt);
+  lull__open_waiting(L, rt);
   lull__open_run(L, rt);
   lull__open_modules(L, rt);
   lua_pushliteral(L, LULL_VERSION);
