@@ -45,8 +45,12 @@ void lull_exit(int code) {
   _exit(code);
 }
 
-/* os.exit: waits for no work on other threads, either. */
-void lull__exit(const lull_t *rt, int code) {
+/* os.exit: waits for no work on other threads, either. What outlives the process is given back. */
+void lull__exit(lull_t *rt, int code) {
+  for (lull_node *node = rt->closers.next; node != &rt->closers; node = node->next) {
+    lull_closer *closer = lull__container(node, lull_closer, node);
+    if (closer->leave != NULL) closer->leave(closer);
+  }
   if (rt->closed || lull__list_empty(&rt->requests)) exit(code);
   lull_exit(code);
 }

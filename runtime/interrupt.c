@@ -75,6 +75,21 @@ static int cancel_main(lua_State *L) {
   return 0;
 }
 
+static int cancel_one(lua_State *L) {
+  lua_pushliteral(L, "interrupted");
+  lull__cancel(L, lua_touserdata(L, 1), lua_touserdata(L, 2), 3);
+  return 0;
+}
+
+/* Cancels one task as an interrupt does the main one. On the runtime's thread, out of a turn. */
+void lull__interrupt_task(lull_t *rt, lull_task *task) {
+  lua_State *L = rt->L;
+  lua_pushcfunction(L, cancel_one);
+  lua_pushlightuserdata(L, rt);
+  lua_pushlightuserdata(L, task);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* The loop has a turn: what was asked for from outside is done now. */
 void lull__interrupt_check(lua_State *L, lull_t *rt) {
   if (rt->interrupts == 0) return;

@@ -112,6 +112,15 @@ LULL_API int lull_run_string(lull_t *lull, const char *code, size_t size, const 
  * pushed first the function, then nargs values, as for lua_call. */
 LULL_API int lull_run_function(lull_t *lull, int nargs);
 
+/* Runs the async prompt on two descriptors, to the end of its input. Each line is a part of the main
+ * task and may await; other tasks go on meanwhile, and when the input ends (Ctrl-D, :quit, an end of
+ * file) they are cancelled and unwind. On a terminal lines are edited, completed and remembered, and
+ * what is printed while one is typed appears above it; anything else, such as a pipe or a socket, is
+ * read line by line. lull_interrupt, as from a handler of SIGINT, ends what the line awaits, or the
+ * line itself; the prompt goes on. The descriptors stay yours, and stay open. Not standard output:
+ * then `print` at the prompt writes to it. Codes as those of lull_run_file. */
+LULL_API int lull_prompt(lull_t *lull, int input, int output);
+
 /* Starts a function on the stack of the state, with nargs arguments above it, as a task of its
  * own, and takes them off. The task runs when the loop does. Codes: UV_ENOMEM, or LULL_ESCRIPT
  * if a script has closed the loop. */

@@ -223,22 +223,42 @@ static int run_script(host *h) {
                        (const char *const *)h->argv + h->first + 1);
 }
 
+/* run(code, ...): the prompt, after a script that runs in the prompt's own task, so that what it
+ * starts goes on. */
+static const char prompt_code[] = "local code, args = ..., table.pack(select(2, ...))\n"
+                                  "require('lull.prompt').run {before = function()\n"
+                                  "  load(code, '=lull/main')(table.unpack(args, 1, args.n))\n"
+                                  "end}\n";
+
+static const char script_code[] = "local path = ...\n"
+                                  "local script, problem = loadfile(path ~= '-' and path or nil)\n"
+                                  "if not script then error(problem, 0) end\n"
+                                  "return script(select(2, ...))\n";
+
 static int run_prompt(host *h) {
-  static const char code[] = "require('lull.prompt').run()";
   prompting = 1;
   signal(SIGINT, on_sigint);
-  return run_string(h, code, "=lull/main", 0, NULL);
+  if (h->module == NULL && h->first >= h->argc)
+    return lull_prompt(h->lull, STDIN_FILENO, STDOUT_FILENO);
+  int start = h->module != NULL ? h->first - 1 : h->first; /* of the script's name */
+  char **args = h->argv + start - 1, *before[] = {args[0], args[1]};
+  args[0] = (char *)(h->module != NULL ? module_code : script_code);
+  if (h->module != NULL) args[1] = (char *)h->module;
+  int status = run_string(h, prompt_code, "=lull/main", h->argc - start + 1, args);
+  args[0] = before[0];
+  args[1] = before[1];
+  return status;
 }
 
 static int run(host *h) {
   int status = run_init(h);
   if (status == 0) status = run_statements(h);
-  if (status == 0) status = run_script(h);
   if (h->interactive) {
     if (status == LULL_EEXIT) return finish(h, status);
     if (status < 0) finish(h, status);
     return finish(h, run_prompt(h));
   }
+  if (status == 0) status = run_script(h);
   if (status < 0 || h->first < h->argc || h->has_statements || h->version) return finish(h, status);
   if (isatty(STDIN_FILENO)) return finish(h, run_prompt(h));
   return finish(h, lull_run_file(h->lull, NULL, 0, NULL));

@@ -1,9 +1,13 @@
-/* read: bytes from a file descriptor, such as the terminal the prompt reads from, as soon as there
- * are some. The descriptor stays as it was, blocking or not: others may share it. */
+/* read: bytes from a file descriptor, such as what the prompt reads from, as soon as there are
+ * some; and write. The descriptor stays as it was, blocking or not: others may share it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -61,12 +65,16 @@ static void cancel_read(lua_State *L, lull_t *rt, lull_task *task) {
 
 static const lull_wait read_wait = {"input", cancel_read, NULL};
 
-static int read_now(lua_State *L, int fd) {
+static int start_read(lua_State *L, lull_t *rt, lull_op *op);
+
+static int read_now(lua_State *L, lull_t *rt, lull_op *op) {
+  int fd = (int)op->number;
   char bytes[MOST];
   ssize_t n;
   do
     n = read(fd, bytes, sizeof bytes);
   while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN) return start_read(L, rt, op); /* somebody else was faster */
   if (n < 0) return luaL_error(L, "cannot read: %s", strerror(errno));
   if (n == 0) return 0;
   lua_pushlstring(L, bytes, (size_t)n);
@@ -75,16 +83,16 @@ static int read_now(lua_State *L, int fd) {
 
 static int input_there(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  const lull_op *op = lua_touserdata(L, 1);
+  lull_op *op = lua_touserdata(L, 1);
   lull__woken(L, (lull_t *)ctx);
-  return read_now(L, (int)op->number);
+  return read_now(L, (lull_t *)ctx, op);
 }
 
 static int start_read(lua_State *L, lull_t *rt, lull_op *op) {
   int fd = (int)op->number, error;
   lull_poll *poll = start(rt, fd, &error);
   if (poll != NULL) return lull__suspend(L, rt, &read_wait, poll, input_there, (lua_KContext)rt);
-  if (error == UV_EPERM) return read_now(L, fd);
+  if (error == UV_EPERM) return read_now(L, rt, op);
   return luaL_error(L, "cannot read: %s", uv_strerror(error));
 }
 
@@ -102,11 +110,57 @@ static int new_read(lua_State *L) {
   return 1;
 }
 
+/* Waits until a descriptor takes more, without the loop. */
+static void wait_writable(int fd) {
+  struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+  poll(&pollfd, 1, -1);
+}
+
+/* A pipe or socket that nobody reads is an error, not a signal that ends the process. */
+ssize_t lull__write_quietly(int fd, const char *bytes, size_t size) {
+  sigset_t pipe_signal, before;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  ssize_t n = write(fd, bytes, size);
+  int error = errno;
+  if (n < 0 && error == EPIPE && !sigismember(&before, SIGPIPE))
+    sigtimedwait(&pipe_signal, NULL, &(struct timespec){0});
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return n;
+}
+
+/* write(fd, bytes): all of them; what does not take them holds the loop up. */
+static int write_now(lua_State *L) {
+  size_t size;
+  int fd = (int)luaL_checkinteger(L, 1);
+  const char *bytes = luaL_checklstring(L, 2, &size);
+  while (size > 0) {
+    ssize_t n = lull__write_quietly(fd, bytes, size);
+    if (n >= 0) {
+      bytes += n;
+      size -= (size_t)n;
+    } else if (errno == EAGAIN) {
+      wait_writable(fd);
+    } else if (errno != EINTR) {
+      return luaL_error(L, "cannot write: %s", strerror(errno));
+    }
+  }
+  return 0;
+}
+
 /* hold(on): whether the loop waits for what may come from outside, such as SIGINT, when there is
- * nothing else; no deadlock is found then. */
+ * nothing else; no deadlock is found then. Counted: it does as long as anybody holds it. */
 static int hold(lua_State *L) {
   lull__hold_loop(lull__rt(L), lua_toboolean(L, 1));
   return 0;
+}
+
+/* is_open(fd): whether there is such a descriptor. */
+static int is_open(lua_State *L) {
+  lua_pushboolean(L, fcntl((int)luaL_checkinteger(L, 1), F_GETFD) >= 0);
+  return 1;
 }
 
 /* is_terminal(fd): whether it is one, which somebody looks at. */
@@ -115,8 +169,12 @@ static int is_terminal(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"read", new_read}, {"hold", hold}, {"is_terminal", is_terminal}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"read", new_read},
+                                     {"write", write_now},
+                                     {"hold", hold},
+                                     {"is_open", is_open},
+                                     {"is_terminal", is_terminal},
+                                     {NULL, NULL}};
 
 void lull__open_poll(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

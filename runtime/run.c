@@ -1,5 +1,7 @@
 /* Running things to their end: scripts, strings and functions from C; awaitables from Lua. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +154,20 @@ int lull_run_string(lull_t *rt, const char *code, size_t size, const char *name,
                     const char *const *argv) {
   script what = {.code = code, .size = size, .name = name, .argc = argc, .argv = argv};
   return run_script(rt, &what);
+}
+
+int lull_prompt(lull_t *rt, int input, int output) {
+  static const char code[] = "local input, output = ...\n"
+                             "require('lull.prompt').run {\n"
+                             "  input = tonumber(input), output = tonumber(output)}\n";
+  if (is_busy(rt)) return LULL_EBUSY;
+  lull__set_error(rt, NULL);
+  if (fcntl(input, F_GETFD) < 0 || fcntl(output, F_GETFD) < 0) return UV_EBADF;
+  char texts[2][16];
+  snprintf(texts[0], sizeof texts[0], "%d", input);
+  snprintf(texts[1], sizeof texts[1], "%d", output);
+  const char *const args[] = {texts[0], texts[1]};
+  return lull_run_string(rt, code, sizeof code - 1, "=lull/prompt", 2, args);
 }
 
 int lull_run_file(lull_t *rt, const char *path, int argc, const char *const *argv) {

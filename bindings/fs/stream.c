@@ -1,8 +1,5 @@
 /* Reading and writing pipes and terminals: on the loop, when they are ready. */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fs.h"
@@ -46,26 +43,11 @@ int lull__read_stream(lua_State *L, lull_t *rt, lull_file *file) {
 
 static int writable(lua_State *L, int status, lua_KContext ctx);
 
-/* A pipe that nobody reads is an error, not a signal that ends the process. */
-static ssize_t write_quietly(int fd, const char *bytes, size_t size) {
-  sigset_t pipe_signal, before;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  ssize_t n = write(fd, bytes, size);
-  int error = errno;
-  if (n < 0 && error == EPIPE && !sigismember(&before, SIGPIPE))
-    sigtimedwait(&pipe_signal, NULL, &(struct timespec){0});
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  errno = error;
-  return n;
-}
-
 static int write_now(lua_State *L, lull_t *rt, lull_file *file) {
   size_t size, done = (size_t)lua_tointeger(L, 3);
   const char *bytes = lua_tolstring(L, 2, &size);
   while (done < size) {
-    ssize_t n = write_quietly(file->fd, bytes + done, size - done);
+    ssize_t n = lull__write_quietly(file->fd, bytes + done, size - done);
     if (n >= 0)
       done += (size_t)n;
     else if (errno != EINTR)

@@ -29,7 +29,7 @@ describe("the prompt", function()
 
   setup(function()
     local _, version = shell('"$LULL" -v')
-    banner = ("lull %s, Lua 5.4. lull, async and await are there.\n")
+    banner = ("lull %s, Lua 5.4. lull, async and await are there; :help tells more.\n")
       :format(version:match("^lull ([%d.]+)"))
   end)
 
@@ -50,20 +50,20 @@ describe("the prompt", function()
   it("awaits at top level", function()
     local out, err = feed("await(lull.sleep(0.001, 'slept'))\n" ..
       "f = async(function(a) await(lull.sleep(0)) return a end)\nawait(f(3))\n")
-    assert.equal("> slept\n> > 3\n> \n", out)
+    assert.equal("> \"slept\"\n> > 3\n> \n", out)
     assert.equal("", err)
   end)
 
   it("goes on reading until a chunk is complete", function()
     local out, err = feed("for i = 1, 2 do\n  print(i)\nend\nx = [[a\nb]]\nx\n")
-    assert.equal("> >> >> 1\n2\n> >> > a\nb\n> \n", out)
+    assert.equal("> >> >> 1\n2\n> >> > \"a\\nb\"\n> \n", out)
     assert.equal("", err)
   end)
 
   it("tells of an error with its traceback, and goes on", function()
     local out, err, code = feed("f = async(function() error('deep') end)\n" ..
       "await(f())\nx = = 1\nawait(lull.create_task(f(), {name = 'child'}))\n'still here'\n")
-    assert.equal("> > > > > still here\n> \n", out)
+    assert.equal("> > > > > \"still here\"\n> \n", out)
     assert.equal("lull: stdin:1: deep\n" ..
       "stack traceback:\n" ..
       "\tstdin:1: in function <stdin:1>\n" ..
@@ -103,9 +103,86 @@ describe("the prompt", function()
     assert.truthy(err:find("1: boom\nstack traceback:\n", 1, true), err)
   end)
 
+  it("goes on with the tasks that the script has started", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write([[
+      local lull, name = require "lull", ...
+      task = lull.create_task(function()
+        for i = 1, 3 do lull.await(lull.sleep(0.01)) print(name, i) end
+        return "all of them"
+      end)
+    ]])
+    file:close()
+    local out, err = feed("task\nawait(task)\n", path .. " x")
+    os.remove(path)
+    assert.equal("", err)
+    assert.truthy(out:find("^> task 'Task%-2' %(pending[^\n]*%)\n> "), out)
+    assert.truthy(out:find('\n\"all of them\"\n> \n$'), out)
+  end)
+
+  it("runs a module before it too, with its arguments", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    os.execute("mkdir " .. folder)
+    local file = assert(io.open(folder .. "/some.lua", "w"))
+    file:write("seen = table.concat({...}, ' ') .. ' ' .. arg[1]")
+    file:close()
+    local code, out, err = shell(('cd %s && "$LULL" -i -m some a b'):format(folder), "seen\n")
+    os.execute("rm -r " .. folder)
+    assert.equal("", err)
+    assert.equal(banner .. '> "a b a"\n> \n', out)
+    assert.equal(0, code)
+  end)
+
+  it("keeps local variables from line to line, and what the last line gave", function()
+    local out, err = feed("local n = 1\nlocal function next() n = n + 1 return n end\n" ..
+      "next(), next()\nn, _\nx = 5\n_\nprint('none')\n_\nnil\n_\n")
+    assert.equal("", err)
+    assert.equal("> > > 2\t3\n> 3\t2\n> > 3\n> none\n> 3\n> nil\n> 3\n> \n", out)
+  end)
+
+  it("closes at its end, last first, what was declared <close>, which may await", function()
+    local out = feed("closer = function(name) return setmetatable({}, {__close = function()\n" ..
+      "await(lull.sleep(0.001)) print('closes', name) end}) end\n" ..
+      "local a <close> = closer('a')\nlocal b <close> = closer('b')\n'open'\n")
+    assert.equal('> >> > > > \"open\"\n> closes\tb\ncloses\ta\n\n', out)
+  end)
+
+  it("points at once to an object that is dropped without being awaited", function()
+    local out, err = feed("f = async(function() end)\nf()\n_ = nil\n'next'\n")
+    assert.equal("> > coroutine object (stdin:1), not awaited: await(_) runs it\n" ..
+      '> > "next"\n> \n', out)
+    assert.equal("lull: warning: coroutine object (stdin:1) was never awaited (made at stdin:1)\n",
+      err)
+  end)
+
+  it("knows commands, which an error does not end", function()
+    local out, err, code = feed(":time 1 + 1\n:nothing\n::label:: print('no command')\n:q\n1\n")
+    assert.truthy(out:find("^> 2\n[^\n]+ CPU%)\n> > no command\n> \n$"), out)
+    assert.equal("lull: there is no command ':nothing': see :help\n", err)
+    assert.equal(0, code)
+  end)
+
+  it("helps those who type what other prompts understand", function()
+    local out, err = feed("exit\nquit()\nhelp\nawait lull.sleep(1)\nexit = 5\nexit\n")
+    assert.equal("> > > > > > 5\n> \n", out)
+    assert.equal("lull: :quit ends the prompt, and so does Ctrl-D\n" ..
+      "lull: :quit ends the prompt, and so does Ctrl-D\n" ..
+      "lull: :help tells more\n" ..
+      "lull: stdin:1: syntax error near 'lull' (await is a function: await(...))\n", err)
+  end)
+
+  it("is not there for what is read from a pipe without -i", function()
+    local code, out, err = shell('"$LULL"', "print(await == nil, 1 + 1)\nlocal x = 1 return x\n")
+    assert.equal("true\t2\n", out)
+    assert.equal("", err)
+    assert.equal(0, code)
+  end)
+
   it("takes its input from a file too", function()
     local code, out = shell('"$LULL" -i', "1 + 1\nawait(lull.sleep(0.001, 'slept'))\n")
-    assert.equal(banner .. "> 2\n> slept\n> \n", out)
+    assert.equal(banner .. "> 2\n> \"slept\"\n> \n", out)
     assert.equal(0, code)
   end)
 
@@ -117,7 +194,7 @@ describe("the prompt", function()
   it("does not warn, in debug mode, of the cancellations it catches", function()
     local out, err = feed("lull.current_task():cancel() await(lull.sleep(1))\n" ..
       "await(lull.sleep(0.001, 'slept'))\nlull.current_task():cancelling()\n", "--debug")
-    assert.equal("> > slept\n> 0\n> \n", out)
+    assert.equal("> > \"slept\"\n> 0\n> \n", out)
     assert.equal("lull: interrupted\n", err)
   end)
 
@@ -157,13 +234,13 @@ describe("the prompt", function()
         {"'x + 1' Enter", "21"},
         {"C-d", "code 0"},
       }
-      assert.equal(banner .. "> x = 20\n> x + 1\n21\n>\ncode 0\n", out)
+      assert.equal(banner .. "> x = 20\n> x + 1\n21\n> ^D\ncode 0\n", out)
     end)
 
     it("lets other tasks go on while it waits for a line", function()
       type_in {
         {"'t = lull.create_task(function() await(lull.sleep(0.05)) print([[bg]], 1) end)' Enter",
-         "> bg *1"},
+         "bg *1"},
         {"C-d", "code 0"},
       }
     end)
@@ -172,12 +249,13 @@ describe("the prompt", function()
       local out = type_in {
         {"'half a line'", "> half a line"},
         {"C-c", ">"},
-        {"'if true then' Enter", ">>"},
-        {"C-c", ">"},
+        {"'if true then' Enter", "> if true then"},
+        {"C-c", " *^C"},
         {"'1 + 1' Enter", "2"},
         {"C-d", "code 0"},
       }
-      assert.equal(banner .. "> half a line^C\n> if true then\n>> ^C\n> 1 + 1\n2\n>\ncode 0\n", out)
+      assert.equal(banner .. "> half a line^C\n> if true then\n    ^C\n" ..
+        "> 1 + 1\n2\n> ^D\ncode 0\n", out)
     end)
 
     it("interrupts what runs with Ctrl-C, and goes on", function()

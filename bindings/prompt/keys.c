@@ -1,0 +1,368 @@
+/* What keys do that libedit does not know: a line may have several rows, ends only if Lua says that
+ * it is whole, and is completed by Lua; pasted text comes in whole. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "prompt.h"
+
+#define ALL 0x3FFFFFFF /* more characters than any line has */
+#define INDENTATION 2
+#define CTRL_C L"\003"
+
+static prompt_editor *editor_of(EditLine *el) {
+  void *e;
+  el_wget(el, EL_CLIENTDATA, &e);
+  return e;
+}
+
+/* ---- the line ---- */
+
+static void replace(EditLine *el, const char *text, size_t cursor) {
+  const LineInfoW *line = el_wline(el);
+  int size = (int)(line->lastchar - line->buffer);
+  wchar_t *before = prompt_widen(text, cursor);
+  wchar_t *after = prompt_widen(text + cursor, strlen(text + cursor));
+  if (before != NULL && after != NULL) {
+    el_cursor(el, ALL);
+    el_deletestr(el, size);
+    el_winsertstr(el, before);
+    el_winsertstr(el, after);
+    el_cursor(el, -(int)wcslen(after));
+  }
+  free(before);
+  free(after);
+}
+
+/* What is left above the line is shown, then the whole of it, the cursor behind. A text takes its
+ * place, if it is not NULL. */
+static unsigned char finish(prompt_editor *e, prompt_event outcome, const char *text) {
+  prompt_show_printed(e);
+  prompt_capture_end(e);
+  prompt_erase(e);
+  if (text != NULL) replace(e->el, text, strlen(text));
+  el_cursor(e->el, ALL);
+  if (outcome == PROMPT_INTERRUPT) el_winsertstr(e->el, L"^C");
+  prompt_redraw(e);
+  e->outcome = outcome;
+  return CC_NEWLINE;
+}
+
+/* Asks Lua what to do, and does it. */
+static unsigned char ask(EditLine *el, prompt_event event) {
+  prompt_editor *e = editor_of(el);
+  prompt_message order = prompt_ask(e, event);
+  unsigned char result = CC_NORM;
+  if (order.what == PROMPT_ACCEPT) {
+    result = finish(e, PROMPT_LINE, order.text);
+  } else if (order.what == PROMPT_REPLACE) {
+    if (order.listing != NULL) prompt_show(e, order.listing, strlen(order.listing));
+    replace(el, order.text ? order.text : "", order.cursor);
+    result = CC_REFRESH;
+  }
+  free(order.text);
+  free(order.listing);
+  return result; /* any other order is given again, as a key */
+}
+
+static unsigned char enter(EditLine *el, int key) {
+  (void)key;
+  return ask(el, PROMPT_ENTER);
+}
+
+static unsigned char new_line(EditLine *el, int key) {
+  (void)key;
+  return ask(el, PROMPT_NEWLINE);
+}
+
+static unsigned char interrupt(EditLine *el, int key) {
+  (void)key;
+  return finish(editor_of(el), PROMPT_INTERRUPT, NULL);
+}
+
+/* ---- moving about in several rows ---- */
+
+static const wchar_t *row_start(const LineInfoW *line) {
+  const wchar_t *p = line->cursor;
+  while (p > line->buffer && p[-1] != L'\n')
+    p--;
+  return p;
+}
+
+static const wchar_t *row_end(const LineInfoW *line) {
+  const wchar_t *p = line->cursor;
+  while (p < line->lastchar && *p != L'\n')
+    p++;
+  return p;
+}
+
+static unsigned char move_to(EditLine *el, const wchar_t *p) {
+  el_cursor(el, (int)(p - el_wline(el)->cursor));
+  return CC_CURSOR;
+}
+
+/* libedit's own commands are called through keys that nobody types. */
+#define OLDER L"\033\001o"
+#define NEWER L"\033\001n"
+#define MARK L"\033\001m"
+#define KILL L"\033\001k"
+#define ROW_START L"\033\001a"
+#define ROW_END L"\033\001e"
+#define DELETE L"\033\001d"
+
+static unsigned char up(EditLine *el, int key) {
+  (void)key;
+  LineInfoW line = *el_wline(el);
+  const wchar_t *start = row_start(&line);
+  if (start == line.buffer) {
+    el_wpush(el, OLDER);
+    return CC_NORM;
+  }
+  ptrdiff_t column = line.cursor - start;
+  const wchar_t *end = line.cursor = start - 1;
+  const wchar_t *p = row_start(&line);
+  return move_to(el, end - p > column ? p + column : end);
+}
+
+static unsigned char down(EditLine *el, int key) {
+  (void)key;
+  LineInfoW line = *el_wline(el);
+  ptrdiff_t column = line.cursor - row_start(&line);
+  const wchar_t *end = row_end(&line);
+  if (end == line.lastchar) {
+    el_wpush(el, NEWER);
+    return CC_NORM;
+  }
+  const wchar_t *p = line.cursor = end + 1;
+  end = row_end(&line);
+  return move_to(el, end - p > column ? p + column : end);
+}
+
+/* What is cut is a row at most. */
+static unsigned char kill_after(EditLine *el, int key) {
+  (void)key;
+  const LineInfoW *line = el_wline(el);
+  if (line->cursor < line->lastchar && *line->cursor == L'\n')
+    el_wpush(el, DELETE);
+  else
+    el_wpush(el, MARK ROW_END KILL);
+  return CC_NORM;
+}
+
+static unsigned char kill_before(EditLine *el, int key) {
+  (void)key;
+  el_wpush(el, MARK ROW_START KILL);
+  return CC_NORM;
+}
+
+static unsigned char home(EditLine *el, int key) {
+  (void)key;
+  return move_to(el, row_start(el_wline(el)));
+}
+
+static unsigned char end(EditLine *el, int key) {
+  (void)key;
+  return move_to(el, row_end(el_wline(el)));
+}
+
+/* ---- what is put in ---- */
+
+/* Where the row has nothing yet, the key indents it. */
+static unsigned char tab(EditLine *el, int key) {
+  (void)key;
+  const LineInfoW *line = el_wline(el);
+  const wchar_t *p = row_start(line);
+  size_t column = (size_t)(line->cursor - p);
+  if (wcsspn(p, L" \t") < column) return ask(el, PROMPT_COMPLETE);
+  el_winsertstr(el, &L"  "[column % INDENTATION]);
+  return CC_REFRESH;
+}
+
+static const wchar_t paste_end[] = L"\033[201~";
+#define PASTE_END_SIZE (sizeof paste_end / sizeof *paste_end - 1)
+
+typedef struct wide_text {
+  wchar_t *data;
+  size_t size, capacity;
+} wide_text;
+
+static int append(wide_text *text, wchar_t c) {
+  if (text->size + 1 >= text->capacity) {
+    size_t capacity = text->capacity ? text->capacity * 2 : 256;
+    wchar_t *data = realloc(text->data, capacity * sizeof *data);
+    if (data == NULL) return 0;
+    text->data = data;
+    text->capacity = capacity;
+  }
+  text->data[text->size++] = c;
+  text->data[text->size] = L'\0';
+  return 1;
+}
+
+static int ends_paste(const wide_text *text) {
+  return text->size >= PASTE_END_SIZE &&
+         wmemcmp(text->data + text->size - PASTE_END_SIZE, paste_end, PASTE_END_SIZE) == 0;
+}
+
+/* Newlines come as carriage returns, or as both; other control characters would do harm. */
+static void tidy(wide_text *text) {
+  wchar_t *to = text->data;
+  for (const wchar_t *from = text->data; *from; from++) {
+    if (*from == L'\r' && from[1] == L'\n') continue;
+    if (*from == L'\r')
+      *to++ = L'\n';
+    else if (*from >= L' ' || *from == L'\n' || *from == L'\t')
+      *to++ = *from;
+  }
+  *to = L'\0';
+}
+
+/* Bracketed paste, as of xterm: all up to the end mark is text. If that does not come, Ctrl-C
+ * helps, which ends what is there, rather than being in the midst of it. */
+static unsigned char paste(EditLine *el, int key) {
+  (void)key;
+  wide_text text = {0};
+  wchar_t c;
+  while (el_wgetc(el, &c) == 1 && append(&text, c) && !editor_of(el)->drop)
+    if (ends_paste(&text)) {
+      text.data[text.size - PASTE_END_SIZE] = L'\0';
+      tidy(&text);
+      el_winsertstr(el, text.data);
+      break;
+    } else if (c == *CTRL_C && !prompt_has_keys(editor_of(el))) {
+      tidy(&text);
+      el_winsertstr(el, text.data);
+      free(text.data);
+      return interrupt(el, *CTRL_C);
+    }
+  free(text.data);
+  return CC_REFRESH;
+}
+
+/* ---- which keys ---- */
+
+static unsigned char ignore(EditLine *el, int key) {
+  (void)el;
+  (void)key;
+  return CC_NORM;
+}
+
+static const struct {
+  const wchar_t *name, *help;
+  unsigned char (*function)(EditLine *, int);
+} commands[] = {{L"lull-enter", L"Run the line, or go on to the next", enter},
+                {L"lull-newline", L"Go on to the next line", new_line},
+                {L"lull-interrupt", L"Drop the line", interrupt},
+                {L"lull-up", L"Up one row, or back in history", up},
+                {L"lull-down", L"Down one row, or forth in history", down},
+                {L"lull-home", L"Beginning of the row", home},
+                {L"lull-end", L"End of the row", end},
+                {L"lull-kill-after", L"Cut up to the end of the row", kill_after},
+                {L"lull-kill-before", L"Cut back to the beginning of the row", kill_before},
+                {L"lull-tab", L"Complete, or indent", tab},
+                {L"lull-paste", L"Insert what is pasted", paste},
+                {L"lull-ignore", L"Do nothing", ignore}};
+
+static const struct {
+  const wchar_t *key, *command;
+} bindings[] = {{L"\r", L"lull-enter"},
+                {L"\n", L"lull-enter"},
+                {CTRL_C, L"lull-interrupt"},
+                {L"\t", L"lull-tab"},
+                {L"\033\r", L"lull-newline"},
+                {L"\033\n", L"lull-newline"},
+                {L"\033[200~", L"lull-paste"},
+                {OLDER, L"ed-prev-history"},
+                {NEWER, L"ed-next-history"},
+                {MARK, L"em-set-mark"},
+                {KILL, L"em-kill-region"},
+                {ROW_START, L"lull-home"},
+                {ROW_END, L"lull-end"},
+                {DELETE, L"ed-delete-next-char"},
+                {L"\033[A", L"lull-up"},
+                {L"\033OA", L"lull-up"},
+                {L"\033[B", L"lull-down"},
+                {L"\033OB", L"lull-down"},
+                {L"\033[H", L"lull-home"},
+                {L"\033OH", L"lull-home"},
+                {L"\033[1~", L"lull-home"},
+                {L"\033[F", L"lull-end"},
+                {L"\033OF", L"lull-end"},
+                {L"\033[4~", L"lull-end"},
+                {L"\033[3~", L"ed-delete-next-char"},
+                {L"\033[1;5C", L"em-next-word"},
+                {L"\033[1;5D", L"ed-prev-word"},
+                {L"\033[1;3C", L"em-next-word"},
+                {L"\033[1;3D", L"ed-prev-word"},
+                {L"\033\033[C", L"em-next-word"},
+                {L"\033\033[D", L"ed-prev-word"},
+                {L"\033[3;3~", L"em-delete-next-word"},
+                {L"\033[3;5~", L"em-delete-next-word"},
+                {L"\033[5~", L"ed-search-prev-history"},
+                {L"\033[6~", L"ed-search-next-history"}};
+
+/* Those of the emacs mode, as readline has them. */
+static const struct {
+  const wchar_t *key, *command;
+} emacs_bindings[] = {{L"\001", L"lull-home"},
+                      {L"\005", L"lull-end"},
+                      {L"\020", L"lull-up"},
+                      {L"\016", L"lull-down"},
+                      {L"\022", L"em-inc-search-prev"},
+                      {L"\023", L"em-inc-search-next"},
+                      {L"\027", L"ed-delete-prev-word"},
+                      {L"\013", L"lull-kill-after"},
+                      {L"\025", L"lull-kill-before"}};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int is_emacs(EditLine *el) {
+  const wchar_t *editor;
+  return el_wget(el, EL_EDITOR, &editor) == 0 && wcscmp(editor, L"emacs") == 0;
+}
+
+/* Keys that terminals have besides, with Shift, Alt and Ctrl, which they number from 2 to 8: what
+ * they send shall not be taken for letters. */
+static void ignore_others(EditLine *el) {
+  wchar_t key[16];
+  for (const wchar_t *c = L"EIMOPQRSZABCDFH"; *c; c++) {
+    swprintf(key, COUNT(key), L"\033[%lc", (wint_t)*c);
+    if (wcschr(L"ABCDFH", *c) == NULL) el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
+    key[1] = L'O';
+    if (wcschr(L"ABCDFH", *c) == NULL) el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
+    for (int with = 2; with <= 8; with++) {
+      swprintf(key, COUNT(key), L"\033[1;%d%lc", with, (wint_t)*c);
+      el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
+    }
+  }
+  for (int number = 1; number <= 34; number++) {
+    swprintf(key, COUNT(key), L"\033[%d~", number);
+    el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
+    for (int with = 2; with <= 8; with++) {
+      swprintf(key, COUNT(key), L"\033[%d;%d~", number, with);
+      el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
+    }
+  }
+}
+
+/* ~/.editrc may have chosen the mode and keys, but these are ours. */
+int prompt_open_keys(prompt_editor *e) {
+  EditLine *el = e->el;
+  for (size_t i = 0; i < COUNT(commands); i++)
+    if (el_wset(el, EL_ADDFN, commands[i].name, commands[i].help, commands[i].function) < 0)
+      return UV_ENOMEM;
+  if (is_emacs(el)) ignore_others(el);
+  el_source(el, NULL);
+  for (size_t i = 0; i < COUNT(bindings); i++)
+    el_wset(el, EL_BIND, bindings[i].key, bindings[i].command, NULL);
+  el_wset(el, EL_BIND, L"-a", L"\n", L"lull-enter", NULL); /* -a: vi's command mode */
+  el_wset(el, EL_BIND, L"-a", L"\r", L"lull-enter", NULL);
+  el_wset(el, EL_BIND, L"-a", CTRL_C, L"lull-interrupt", NULL);
+  if (is_emacs(el))
+    for (size_t i = 0; i < COUNT(emacs_bindings); i++)
+      el_wset(el, EL_BIND, emacs_bindings[i].key, emacs_bindings[i].command, NULL);
+  /* Ctrl-C is a key, and so are Ctrl-S and Ctrl-Q; newlines come as they are. "-intr" is for when
+   * libedit takes over what somebody has changed of the terminal's characters. */
+  el_wset(el, EL_SETTY, L"-d", L"intr=", L"-intr", L"-ixon", L"-icrnl", L"-inlcr", NULL);
+  if (e->foreign) el_wset(el, EL_SETTY, L"-x", L"-isig", L"-icanon", L"-echo", NULL);
+  return 0;
+}
