@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -74,11 +75,9 @@ static const char *push_path(lua_State *L, const char *name) {
 
 /* A module stays loaded: threads of the libraries it brings may outlive the runtime. */
 static lua_CFunction load_shared(lua_State *L, const char *name) {
-  void *library = dlopen(push_path(L, name), RTLD_NOW | RTLD_LOCAL);
-  if (library == NULL) {
-    lua_pushfstring(L, LULL_MODULES "/%s.so", name);
-    library = dlopen(lua_tostring(L, -1), RTLD_NOW | RTLD_LOCAL);
-  }
+  const char *path = push_path(L, name);
+  if (access(path, F_OK) != 0) path = lua_pushfstring(L, LULL_MODULES "/%s.so", name);
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (library == NULL)
     luaL_error(L, "lull.%s needs a part of lull that cannot be loaded: %s", name, dlerror());
   union {

@@ -11,9 +11,10 @@ local M = {}
 --- The keys of the line editor, and what they do.
 M.keys = {
   {"Tab", "completes names, fields, methods, modules and paths"},
-  {"Up, Down", "go through the history"},
-  {"Ctrl-R", "searches the history"},
-  {"Alt-Enter", "begins a new line of the same input"},
+  {"Up, Down", "go through the rows of the input, and the history"},
+  {"Page Up, Page Down", "go through what begins like the line in the history"},
+  {"Ctrl-R, Ctrl-S", "search the history, back and forth"},
+  {"Alt-Enter", "begins a new row of the same input"},
   {"Ctrl-C", "cancels what the prompt waits for, or clears the line"},
   {"Ctrl-D", "on an empty line: ends the prompt"},
 }

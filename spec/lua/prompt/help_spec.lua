@@ -248,6 +248,16 @@ Defined in %s:12.
     end)
   end)
 
+  it("knows one of the user's among the globals and in Lua's libraries", function()
+    _G.my_global = assert(load("return function(a) end", "=here"))() -- luacheck: ignore 122
+    string.trim_it = _G.my_global -- luacheck: ignore 142
+    local global = about("my_global", _G)
+    local method = about("string.trim_it", _G)
+    _G.my_global, string.trim_it = nil, nil -- luacheck: ignore 122 142
+    assert.equal("my_global(a)\n\nDefined in here, line 1.\n", global)
+    assert.equal("string.trim_it(a)\n\nDefined in here, line 1.\n", method)
+  end)
+
   it("tells of the function inside an async one", function()
     load_file("-- Fetches it.\nfetch = async(function(url) return url end)\n",
       function(_, path, tell)

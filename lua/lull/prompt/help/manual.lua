@@ -36,10 +36,15 @@ local function anchor_of(library, name)
   return library .. "." .. name, LIBRARIES[library]
 end
 
+-- A library may have functions of users, too.
 local function in_libraries(value)
+  if debug.getinfo(value, "S").what ~= "C" then return nil end
   for library in pairs(LIBRARIES) do
     for name, other in pairs(package.loaded[library] or {}) do
-      if rawequal(value, other) and type(name) == "string" then return anchor_of(library, name) end
+      if rawequal(value, other) and type(name) == "string" then
+        local anchor, number = anchor_of(library, name)
+        if standard.get(anchor) then return anchor, number end
+      end
     end
   end
 end
