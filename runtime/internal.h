@@ -555,6 +555,7 @@ void lull__interrupt_ending(lua_State *L, lull_t *rt);
 LULL_SHARED void lull__interrupt_task(lull_t *rt, lull_task *task);
 
 /* poll.c */
+int lull__is_open(int fd, int mode);
 ssize_t lull__write_quietly(int fd, const char *bytes, size_t size);
 
 /* What each file gives to the module table at the top of the stack. */

@@ -157,9 +157,16 @@ static int hold(lua_State *L) {
   return 0;
 }
 
-/* is_open(fd): whether there is such a descriptor. */
+/* Whether there is such a descriptor, open for that: O_RDONLY or O_WRONLY. */
+int lull__is_open(int fd, int mode) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && ((flags & O_ACCMODE) == mode || (flags & O_ACCMODE) == O_RDWR);
+}
+
+/* is_open(fd, output): whether it can be read from, or written to. */
 static int is_open(lua_State *L) {
-  lua_pushboolean(L, fcntl((int)luaL_checkinteger(L, 1), F_GETFD) >= 0);
+  int mode = lua_toboolean(L, 2) ? O_WRONLY : O_RDONLY;
+  lua_pushboolean(L, lull__is_open((int)luaL_checkinteger(L, 1), mode));
   return 1;
 }
 
@@ -169,12 +176,9 @@ static int is_terminal(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"read", new_read},
-                                     {"write", write_now},
-                                     {"hold", hold},
-                                     {"is_open", is_open},
-                                     {"is_terminal", is_terminal},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"read", new_read},   {"write", write_now},         {"hold", hold},
+    {"is_open", is_open}, {"is_terminal", is_terminal}, {NULL, NULL}};
 
 void lull__open_poll(lua_State *L, lull_t *rt) {
   lull__setfuncs(L, rt, functions);

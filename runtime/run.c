@@ -162,7 +162,7 @@ int lull_prompt(lull_t *rt, int input, int output) {
                              "  input = tonumber(input), output = tonumber(output)}\n";
   if (is_busy(rt)) return LULL_EBUSY;
   lull__set_error(rt, NULL);
-  if (fcntl(input, F_GETFD) < 0 || fcntl(output, F_GETFD) < 0) return UV_EBADF;
+  if (!lull__is_open(input, O_RDONLY) || !lull__is_open(output, O_WRONLY)) return UV_EBADF;
   char texts[2][16];
   snprintf(texts[0], sizeof texts[0], "%d", input);
   snprintf(texts[1], sizeof texts[1], "%d", output);

@@ -14,7 +14,7 @@ local xpcall = core.xpcall
 
 local M = {}
 
-local STDIN, STDOUT = 0, 1
+local STDIN, STDOUT, STDERR = 0, 1, 2
 local MOST_DESCRIPTORS = 0x7FFFFFFF
 local WIDTH = 80 -- columns, where there is no terminal to ask
 local MOST_TO_COLLECT = 16384 -- KB of memory that are searched after each line
@@ -37,8 +37,8 @@ Session.__index = Session
 
 -- ---- guarding -----------------------------------------------------------------------------------
 
--- Whether a cancellation is for the line alone. The main task is cancelled by nothing but interrupts,
--- and by what is typed; any other task, when somebody wants it to end.
+-- Whether a cancellation is for the line alone. The main task is cancelled by nothing but
+-- interrupts, and by what is typed; any other task, when somebody wants it to end.
 local function is_interrupt(err)
   local _, _, in_main = core.status()
   return in_main or err.message == "interrupted" or core.current_task():cancelling() == 0
@@ -195,11 +195,17 @@ local function prompt_text(env)
   end
 end
 
-local function complainer(write, output)
-  if output ~= STDOUT then return function(text) write(text .. "\n") end end
+-- The message; what follows in other lines is left as it is.
+local function in_red(text) return (text:gsub("^[^\n]+", "\27[31m%0\27[39m")) end
+
+local function complainer(self, output)
+  if output ~= STDOUT then
+    return function(text) self.write((self.color and in_red(text) or text) .. "\n") end
+  end
+  local colored = self.color and core.is_terminal(STDERR)
   return function(text)
     io.stdout:flush()
-    io.stderr:write(text, "\n")
+    io.stderr:write(colored and in_red(text) or text, "\n")
   end
 end
 
@@ -241,7 +247,7 @@ local function new_session(input, output)
   session.scope = scopes.new(session.env, "=stdin")
   session.prompt_text = prompt_text(session.env)
   session.write = writer(session, output)
-  session.complain = complainer(session.write, output)
+  session.complain = complainer(session, output)
   session.show = function(...) session:echo(table.pack(...)) end
   session.evaluate = function(text)
     local chunk, message = session.scope:compile(text)
@@ -265,8 +271,9 @@ local function check_descriptor(name, fd, default)
   if math.type(fd) ~= "integer" or fd < 0 or fd > MOST_DESCRIPTORS then
     check.fail(1, "run", ("option '%s' must be a file descriptor"):format(name), 1)
   end
-  if not core.is_open(fd) then
-    check.fail(1, "run", ("option '%s' is a descriptor that is not open"):format(name), 1)
+  if not core.is_open(fd, name == "output") then
+    local problem = ("option '%s' is a descriptor that is not open for it"):format(name)
+    check.fail(1, "run", problem, 1)
   end
   return fd
 end
@@ -274,8 +281,8 @@ end
 --- Runs a prompt, as part of the running task, to the end of its input: an end of file, Ctrl-D, or
 --- `:quit`. The globals lull, async and await are set. On a terminal lines are edited and
 --- remembered; what comes from anything else is read line by line. An interrupt (see
---- lull_interrupt) ends what the line awaits, or the line itself; in another task than the main one
---- it goes to the prompt if Ctrl-C was pressed there, and a cancellation of the task ends the prompt.
+--- lull_interrupt) ends what the line awaits, or the line itself; in another task than the main
+--- one Ctrl-C does so if it is typed there, and a cancellation of the task ends the prompt.
 --- Unless the output is standard output, what is shown, and what the global print prints at the
 --- prompt, goes there; io.write and io.stdout remain the process's. Raises argument errors. After
 --- `python -m asyncio`.

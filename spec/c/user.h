@@ -1,5 +1,5 @@
-/* Somebody at the other end of a prompt: types, and waits for what is to be seen. A prompt runs on a
- * thread of its own, or on a loop that is run while the user waits. */
+/* Somebody at the other end of a prompt: types, and waits for what is to be seen. A prompt runs on
+ * a thread of its own, or on a loop that is run while the user waits. */
 #ifndef LULL_SPEC_USER_H
 #define LULL_SPEC_USER_H
 
