@@ -2,17 +2,20 @@
 -- `terminal.watch(after_each)` in a describe block ends those that a test has opened.
 local M = {}
 
-local DEADLINE = 3 -- seconds
+local DEADLINE = 10 -- seconds
 local PAUSE = "0.01" -- between two looks at the screen
+local MOST_COMPARED = 15 -- bytes of what was typed
 local MOST_TYPED = 8000 -- bytes: tmux takes no longer messages
 
 ---@class spec.Terminal
 ---@field folder string its home, which holds its state folder too
 ---@field state string XDG_STATE_HOME
+---@field borrowed boolean whether the folder is another one's
+---@field cooked boolean? whether the terminal edits the lines
 local Terminal = {}
 Terminal.__index = Terminal
 
-local opened = {}
+local opened, count = {}, 0
 
 -- ---- processes ----------------------------------------------------------------------------------
 
@@ -26,8 +29,8 @@ end
 
 -- Runs tmux commands, which are quoted already.
 function Terminal:tmux(commands, quietly)
-  local output, ok = run(("unset TMUX; LC_ALL=C.UTF-8 TMUX_TMPDIR=%s tmux -u -L terminal %s")
-    :format(self.folder, commands))
+  local output, ok = run(("unset TMUX; LC_ALL=C.UTF-8 TMUX_TMPDIR=%s tmux -u -L %s %s")
+    :format(self.folder, self.name, commands))
   if not ok and not quietly then error("tmux " .. commands .. ": " .. output, 2) end
   return output
 end
@@ -37,6 +40,8 @@ local function write(path, text)
   assert(file:write(text))
   assert(file:close())
 end
+
+function Terminal:device() return self:tmux("display-message -p '#{pane_tty}'"):match("%S+") end
 
 -- ---- the screen ---------------------------------------------------------------------------------
 
@@ -149,10 +154,38 @@ end
 --- Presses keys, named as tmux does: "Enter", "C-c", "Up", "M-Enter".
 function Terminal:key(...) self:tmux("send-keys -t 0 " .. table.concat({...}, " ")) end
 
---- Types a line and presses Enter.
+-- Whether what was typed stands before the cursor: its end, as rows may be cut anywhere.
+local function ends_with(screen, text)
+  screen = screen:gsub("%s", "")
+  text = text:gsub("%s", ""):sub(-MOST_COMPARED) .. "|"
+  return screen:sub(-#text) == text
+end
+
+--- Waits until a line is edited: until then the terminal echoes what is typed by itself.
+function Terminal:ready()
+  if self.cooked then return end
+  local modes
+  M.eventually(function()
+    modes = run("stty -a <" .. self:device())
+    return modes:find("-icanon", 1, true)
+  end, function() return "no line is edited:\n" .. self:screen() end)
+end
+
+--- Types a line when one is edited, presses Enter, and waits until that has been taken.
 function Terminal:line(text)
+  self:ready()
   self:type(text)
+  self:wait_for(function(screen) return ends_with(screen, text) end, {bar = true})
   self:key("Enter")
+  local last = text:match("(%S)%s*$") .. "|"
+  self:wait_for(function(screen) return not screen:find(last, 1, true) end, {bar = true})
+end
+
+--- Ends the prompt, when a line is edited.
+function Terminal:finish()
+  self:ready()
+  self:key("C-d")
+  self:wait_for("code 0")
 end
 
 --- Sends bytes that may be no text.
@@ -177,14 +210,15 @@ function Terminal:resize(columns, rows)
   self:tmux(("resize-window -t 0 -x %d -y %d"):format(columns, rows))
   local size
   M.eventually(function()
-    size = run("stty size <" .. self:tmux("display-message -p '#{pane_tty}'"))
+    size = run("stty size <" .. self:device())
     return size == ("%d %d\n"):format(rows, columns)
   end, function() return "the size of the terminal stays " .. size end)
 end
 
---- The process that runs in the terminal, or the child of it that has a name.
-function Terminal:pid()
-  return tonumber(self:tmux("display-message -p '#{pane_pid}'"))
+--- The process that the shell in the terminal runs.
+function Terminal:child()
+  local shell = self:tmux("display-message -p '#{pane_pid}'"):match("%d+")
+  return tonumber((run(("cat /proc/%s/task/%s/children"):format(shell, shell)):match("%d+")))
 end
 
 --- Ends the program, whatever it does.
@@ -205,16 +239,20 @@ local function assignments(env)
 end
 
 --- Opens a terminal: command (a shell's, "$LULL" if left out; what it exits with is shown), columns
---- and rows (80 and 24), env (false takes a variable away), folder (of a terminal that was closed).
+--- and rows (80 and 24), env (false takes a variable away), folder (of a terminal that is there
+--- already), cooked (the program reads lines that the terminal edits).
 function M.open(options)
   options = options or {}
   local folder = options.folder or run("mktemp -d"):match("[^\n]+")
   local self = setmetatable({folder = folder, state = folder .. "/state"}, Terminal)
-  self.borrowed = options.folder ~= nil
+  count = count + 1
+  self.name = "terminal" .. count
+  self.borrowed, self.cooked = options.folder ~= nil, options.cooked
   local env = {LULL = os.getenv("LULL"), HOME = folder, XDG_STATE_HOME = self.state,
     LULL_DEBUG = false, NO_COLOR = "1", PS1 = "$ "}
   for name, value in pairs(options.env or {}) do env[name] = value end
-  local script = (options.command or '"$LULL"') .. '; echo "code $?"; exec sleep 600'
+  local script = ('trap : INT; %s; echo "code $?"; trap "" INT; exec sleep 600')
+    :format(options.command or '"$LULL"')
   opened[self] = true
   self:tmux(("-f /dev/null new-session -d -x %d -y %d %s"):format(options.columns or 80,
     options.rows or 24, quote(("exec env %s sh -c %s"):format(assignments(env), quote(script)))))
@@ -231,7 +269,11 @@ end
 --- Has each test of the block close what it opened.
 function M.watch(after_each)
   after_each(function()
-    for terminal in pairs(opened) do terminal:close() end
+    local all = {}
+    for terminal in pairs(opened) do all[#all + 1] = terminal end
+    -- Those in another one's folder come first: a server is found by a file that is there.
+    table.sort(all, function(a, b) return a.borrowed and not b.borrowed end)
+    for _, terminal in ipairs(all) do terminal:close() end
   end)
 end
 

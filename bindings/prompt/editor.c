@@ -120,7 +120,7 @@ static void tell_interrupt(prompt_editor *e) {
   uv_async_send(&e->async);
 }
 
-static int is_dropped(prompt_editor *e) {
+int prompt_is_dropped(prompt_editor *e) {
   uv_mutex_lock(&e->lock);
   int drop = e->drop;
   uv_mutex_unlock(&e->lock);
@@ -199,7 +199,7 @@ int prompt_read_key(EditLine *el, wchar_t *key) {
   el_wget(el, EL_CLIENTDATA, &data);
   prompt_editor *e = data;
   for (;;) {
-    if (is_dropped(e)) {
+    if (prompt_is_dropped(e)) {
       *key = CTRL_C;
       return 1;
     }
@@ -250,7 +250,7 @@ prompt_message prompt_ask(prompt_editor *e, prompt_event event) {
   tell(e, message);
   for (;;) {
     prompt_message order = take_order(e);
-    if (order.what != PROMPT_NOTHING || is_dropped(e)) return order;
+    if (order.what != PROMPT_NOTHING || prompt_is_dropped(e)) return order;
     await_order(e, 1);
   }
 }
@@ -275,7 +275,9 @@ static void edit(prompt_editor *e, const char *prompt) {
   prompt_capture_begin(e);
   prompt_fresh_line(e);
   fputs("\033[?2004h", e->screen); /* pasted text is to come between marks */
+  prompt_guard(e);
   el_wgets(e->el, NULL);
+  prompt_unguard(e);
   if (e->capture.active) prompt_capture_end(e);
   fputs("\033[?2004l\r\n", e->screen);
   prompt_flush(e);
@@ -347,10 +349,14 @@ static void run(void *arg) {
   }
 }
 
-/* Returns once the editor is open, or cannot be. Signals are for the loop's thread. */
+/* Returns once the editor is open, or cannot be. Signals are for the loop's thread, but those that
+ * tell of a crash have to be the thread's own. */
 int prompt_start(prompt_editor *e) {
+  static const int crashes[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
   sigset_t all, before;
   sigfillset(&all);
+  for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+    sigdelset(&all, crashes[i]);
   e->editing = 1; /* until it tells of an end */
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = uv_thread_create(&e->thread, run, e);

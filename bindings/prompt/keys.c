@@ -1,5 +1,5 @@
 /* What keys do that libedit does not know: a line may have several rows, ends only if Lua says that
- * it is whole, and is completed by Lua; pasted text comes in whole. */
+ * it is whole, and is completed by Lua. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +74,7 @@ static unsigned char new_line(EditLine *el, int key) {
   return ask(el, PROMPT_NEWLINE);
 }
 
-static unsigned char interrupt(EditLine *el, int key) {
+unsigned char prompt_interrupt(EditLine *el, int key) {
   (void)key;
   return finish(editor_of(el), PROMPT_INTERRUPT, NULL);
 }
@@ -177,67 +177,6 @@ static unsigned char tab(EditLine *el, int key) {
   return CC_REFRESH;
 }
 
-static const wchar_t paste_end[] = L"\033[201~";
-#define PASTE_END_SIZE (sizeof paste_end / sizeof *paste_end - 1)
-
-typedef struct wide_text {
-  wchar_t *data;
-  size_t size, capacity;
-} wide_text;
-
-static int append(wide_text *text, wchar_t c) {
-  if (text->size + 1 >= text->capacity) {
-    size_t capacity = text->capacity ? text->capacity * 2 : 256;
-    wchar_t *data = realloc(text->data, capacity * sizeof *data);
-    if (data == NULL) return 0;
-    text->data = data;
-    text->capacity = capacity;
-  }
-  text->data[text->size++] = c;
-  text->data[text->size] = L'\0';
-  return 1;
-}
-
-static int ends_paste(const wide_text *text) {
-  return text->size >= PASTE_END_SIZE &&
-         wmemcmp(text->data + text->size - PASTE_END_SIZE, paste_end, PASTE_END_SIZE) == 0;
-}
-
-/* Newlines come as carriage returns, or as both; other control characters would do harm. */
-static void tidy(wide_text *text) {
-  wchar_t *to = text->data;
-  for (const wchar_t *from = text->data; *from; from++) {
-    if (*from == L'\r' && from[1] == L'\n') continue;
-    if (*from == L'\r')
-      *to++ = L'\n';
-    else if (*from >= L' ' || *from == L'\n' || *from == L'\t')
-      *to++ = *from;
-  }
-  *to = L'\0';
-}
-
-/* Bracketed paste, as of xterm: all up to the end mark is text. If that does not come, Ctrl-C
- * helps, which ends what is there, rather than being in the midst of it. */
-static unsigned char paste(EditLine *el, int key) {
-  (void)key;
-  wide_text text = {0};
-  wchar_t c;
-  while (el_wgetc(el, &c) == 1 && append(&text, c) && !editor_of(el)->drop)
-    if (ends_paste(&text)) {
-      text.data[text.size - PASTE_END_SIZE] = L'\0';
-      tidy(&text);
-      el_winsertstr(el, text.data);
-      break;
-    } else if (c == *CTRL_C && !prompt_has_keys(editor_of(el))) {
-      tidy(&text);
-      el_winsertstr(el, text.data);
-      free(text.data);
-      return interrupt(el, *CTRL_C);
-    }
-  free(text.data);
-  return CC_REFRESH;
-}
-
 /* ---- which keys ---- */
 
 static unsigned char ignore(EditLine *el, int key) {
@@ -251,7 +190,7 @@ static const struct {
   unsigned char (*function)(EditLine *, int);
 } commands[] = {{L"lull-enter", L"Run the line, or go on to the next", enter},
                 {L"lull-newline", L"Go on to the next line", new_line},
-                {L"lull-interrupt", L"Drop the line", interrupt},
+                {L"lull-interrupt", L"Drop the line", prompt_interrupt},
                 {L"lull-up", L"Up one row, or back in history", up},
                 {L"lull-down", L"Down one row, or forth in history", down},
                 {L"lull-home", L"Beginning of the row", home},
@@ -259,7 +198,7 @@ static const struct {
                 {L"lull-kill-after", L"Cut up to the end of the row", kill_after},
                 {L"lull-kill-before", L"Cut back to the beginning of the row", kill_before},
                 {L"lull-tab", L"Complete, or indent", tab},
-                {L"lull-paste", L"Insert what is pasted", paste},
+                {L"lull-paste", L"Insert what is pasted", prompt_paste},
                 {L"lull-ignore", L"Do nothing", ignore}};
 
 static const struct {
@@ -357,6 +296,9 @@ int prompt_open_keys(prompt_editor *e) {
   el_wset(el, EL_BIND, L"-a", L"\n", L"lull-enter", NULL); /* -a: vi's command mode */
   el_wset(el, EL_BIND, L"-a", L"\r", L"lull-enter", NULL);
   el_wset(el, EL_BIND, L"-a", CTRL_C, L"lull-interrupt", NULL);
+  el_wset(el, EL_BIND, L"-a", L":", L"lull-ignore", NULL); /* libedit's commands: it crashes at */
+  el_wset(el, EL_BIND, L"\033x", L"lull-ignore", NULL);    /* quotes that have no end */
+  el_wset(el, EL_BIND, L"\033X", L"lull-ignore", NULL);
   if (is_emacs(el))
     for (size_t i = 0; i < COUNT(emacs_bindings); i++)
       el_wset(el, EL_BIND, emacs_bindings[i].key, emacs_bindings[i].command, NULL);

@@ -1,5 +1,5 @@
-/* How things reach the terminal. What libedit draws is collected and written between its calls; what
- * is printed by way of the prompt while a line is edited is handed to the editor's thread. */
+/* How things reach the terminal. What libedit draws is collected and written between its calls;
+ * what is printed by way of the prompt while a line is edited is handed to the editor's thread. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -55,7 +55,8 @@ static void leave(lull_closer *closer) {
   prompt_stop(lull__container(closer, prompt_editor, closer));
 }
 
-/* Whoever waits for an event takes it; Ctrl-C is for what the prompt runs. There is none if it came of an order that was given up. */
+/* Whoever waits for an event takes it; Ctrl-C is for what the prompt runs. There is no event if it
+ * came of an order that was given up. */
 static void on_event(uv_async_t *handle) {
   prompt_editor *e = handle->data;
   if (e->task != NULL && prompt_has_event(e)) {
@@ -116,8 +117,8 @@ static prompt_editor *new_editor(lull_t *rt, int in) {
   return e;
 }
 
-/* open(in, out) -> editor of the running task, of two descriptors of a terminal; or nil and why there
- * can be none. */
+/* open(in, out) -> editor of the running task, of two descriptors of a terminal; or nil and why
+ * there can be none. */
 static int open_editor(lua_State *L) {
   lull_t *rt = lull__rt(L);
   int in = (int)luaL_checkinteger(L, 1), out = (int)luaL_checkinteger(L, 2);
@@ -257,20 +258,14 @@ static int editor_print(lua_State *L) {
 
 /* editor:width() -> the number of the terminal's columns. */
 static int editor_width(lua_State *L) {
-  prompt_editor *e = check_editor(L);
-  prompt_measure(e);
-  lua_pushinteger(L, e->columns);
+  lua_pushinteger(L, prompt_width(check_editor(L)));
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"edit", editor_edit},
-                                   {"accept", editor_accept},
-                                   {"replace", editor_replace},
-                                   {"remember", editor_remember},
-                                   {"print", editor_print},
-                                   {"width", editor_width},
-                                   {"close", editor_close},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"edit", editor_edit},       {"accept", editor_accept},
+                                   {"replace", editor_replace}, {"remember", editor_remember},
+                                   {"print", editor_print},     {"width", editor_width},
+                                   {"close", editor_close},     {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"open", open_editor}, {NULL, NULL}};
 

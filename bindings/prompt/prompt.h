@@ -70,17 +70,17 @@ typedef struct prompt_editor {
   uv_cond_t idle;  /* no line is edited any more */
   prompt_message order, event;
   int drop, editing, was_resized, was_continued;
-  int interrupted; /* what the runner does is to be cancelled */
+  int interrupted;     /* what the runner does is to be cancelled */
   prompt_text printed; /* to be shown above the line that is edited */
 
   /* The editor's thread's, or anybody's while no line is edited. */
-  int in, out; /* the terminal; out is a descriptor of our own */
-  int wake[2]; /* a pipe: an order is there */
-  int foreign; /* not the terminal of this process: its Ctrl-C is no signal */
+  int in, out;           /* the terminal; out is a descriptor of our own */
+  int wake[2];           /* a pipe: an order is there */
+  int foreign;           /* not the terminal of this process: its Ctrl-C is no signal */
   lull_node node;        /* of those in the process */
   struct termios before; /* how the terminal is to be left */
-  FILE *screen;       /* what is written there is collected ... */
-  prompt_text drawn;  /* here, until the editor waits */
+  FILE *screen;          /* what is written there is collected ... */
+  prompt_text drawn;     /* here, until the editor waits */
   EditLine *el;
   HistoryW *history;
   wchar_t *prompt;
@@ -116,6 +116,7 @@ int prompt_decode(const char *bytes, size_t size, wchar_t *out);
 
 /* screen.c */
 void prompt_measure(prompt_editor *e);
+int prompt_width(const prompt_editor *e);
 void prompt_erase(prompt_editor *e);
 void prompt_redraw(prompt_editor *e);
 void prompt_show(prompt_editor *e, const char *bytes, size_t size);
@@ -128,8 +129,16 @@ void prompt_capture_end(prompt_editor *e);
 void prompt_capture_read(prompt_editor *e);
 void prompt_capture_close(prompt_editor *e);
 
+/* signals.c */
+void prompt_guard(prompt_editor *e);
+void prompt_unguard(prompt_editor *e);
+
 /* keys.c */
 int prompt_open_keys(prompt_editor *e);
+unsigned char prompt_interrupt(EditLine *el, int key);
+
+/* paste.c */
+unsigned char prompt_paste(EditLine *el, int key);
 
 /* editor.c */
 int prompt_start(prompt_editor *e);
@@ -145,5 +154,6 @@ void prompt_wake(prompt_editor *e);
 prompt_message prompt_ask(prompt_editor *e, prompt_event event);
 int prompt_read_key(EditLine *el, wchar_t *key);
 int prompt_has_keys(const prompt_editor *e);
+int prompt_is_dropped(prompt_editor *e);
 
 #endif

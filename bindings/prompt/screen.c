@@ -10,12 +10,24 @@
 
 #define TAB 8
 
-/* How big the terminal is now. */
-void prompt_measure(prompt_editor *e) {
+static struct winsize size_of(const prompt_editor *e) {
   struct winsize size = {0};
   ioctl(e->out, TIOCGWINSZ, &size);
-  e->columns = size.ws_col > 1 ? size.ws_col : 80;
-  e->rows = size.ws_row > 0 ? size.ws_row : 24;
+  if (size.ws_col <= 1) size.ws_col = 80;
+  if (size.ws_row == 0) size.ws_row = 24;
+  return size;
+}
+
+/* How big the terminal is now. */
+void prompt_measure(prompt_editor *e) {
+  struct winsize size = size_of(e);
+  e->columns = size.ws_col;
+  e->rows = size.ws_row;
+}
+
+/* On any thread: how wide it is now, whatever the editor knows of that. */
+int prompt_width(const prompt_editor *e) {
+  return size_of(e).ws_col;
 }
 
 /* ---- counting ---- */

@@ -62,6 +62,12 @@ describe("editing at the prompt:", function()
       typed("y", "> xy|")
     end)
 
+    it("has none of the editor's own commands", function()
+      press("M-x", "> |")
+      typed("a'b")
+      press("C-c", "> a'b^C\n> |")
+    end)
+
     it("deletes characters on both sides", function()
       typed("abcdef")
       press("BSpace", "> abcde|")

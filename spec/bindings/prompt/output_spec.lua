@@ -94,7 +94,8 @@ describe("output while a line is typed:", function()
   end)
 
   it("does not disturb what is typed, at 1,000 lines a second", function()
-    local t = start("for i = 1, 1500 do print('line', i) await(lull.sleep(0.001)) end print('over')")
+    local t = start("for i = 1, 1500 do print('line', i) await(lull.sleep(0.001)) end" ..
+      " print('over')")
     t:key("C-u")
     local text = "x = 'typed while it printed' .. 'äöü' .. '日本'"
     for word in text:gmatch("%S+%s*") do
