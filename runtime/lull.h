@@ -112,18 +112,18 @@ LULL_API int lull_run_string(lull_t *lull, const char *code, size_t size, const 
  * pushed first the function, then nargs values, as for lua_call. */
 LULL_API int lull_run_function(lull_t *lull, int nargs);
 
-/* Runs the async prompt on two descriptors, to the end of its input. Each line is a part of the main
- * task and may await; other tasks go on meanwhile, and when the input ends (Ctrl-D, :quit, an end of
- * file, a peer that has gone) they are cancelled and unwind. On a terminal lines are edited,
+/* Runs the async prompt on two descriptors, to the end of its input. Each line is a part of the
+ * main task and may await; other tasks go on meanwhile, and when the input ends (Ctrl-D, :quit, an
+ * end of file, a peer that has gone) they are cancelled and unwind. On a terminal lines are edited,
  * completed and remembered, and what is printed while one is typed appears above it; anything else,
- * such as a pipe or a socket, is read line by line. lull_interrupt, as from a handler of SIGINT, ends
- * what the line awaits, or the line itself; the prompt goes on. On a terminal that is not the
- * process's own Ctrl-C is no signal, and ends what the line awaits; code that never comes back to the
- * loop is not stopped by it. The descriptors stay yours, and stay open, blocking or not. Unless the
- * output is standard output, what the global `print` prints at the prompt goes there too; io.write
- * and io.stdout remain the process's. A peer that does not read what it is sent holds the loop up.
- * Several prompts in one runtime, each in a task of its own: require("lull.prompt").run{input=,
- * output=}. Codes as those of lull_run_file, and UV_EBADF. */
+ * such as a pipe or a socket, is read line by line. lull_interrupt, as from a handler of SIGINT,
+ * ends what the line awaits, or the line itself; the prompt goes on. On a terminal that is not the
+ * process's own Ctrl-C is no signal, and ends what the line awaits; code that never comes back to
+ * the loop is not stopped by it. The descriptors stay yours, and stay open, blocking or not. Unless
+ * the output is standard output, what the global `print` prints at the prompt goes there too;
+ * io.write and io.stdout remain the process's. A peer that does not read what it is sent holds the
+ * loop up. Several prompts in one runtime, each in a task of its own:
+ * require("lull.prompt").run{input=, output=}. Codes as those of lull_run_file, and UV_EBADF. */
 LULL_API int lull_prompt(lull_t *lull, int input, int output);
 
 /* Starts a function on the stack of the state, with nargs arguments above it, as a task of its

@@ -54,7 +54,7 @@ function Plain:drop(session)
 end
 
 --- Ends the line of the last prompt.
-function Plain:close(session) session.write("\n") end
+function Plain.close(_, session) session.write("\n") end
 
 local M = {}
 

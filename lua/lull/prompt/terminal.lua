@@ -1,5 +1,6 @@
 -- Reads what is to be run from a terminal, by the line editor: see bindings/prompt. What is a
--- matter of Lua is decided here: when a line is whole, what it goes on with, what could stand there.
+-- matter of Lua is decided here: when a line is whole, what it goes on with, what could stand
+-- there.
 local _, core = ...
 local complete = require "lull.prompt.complete"
 local histories = require "lull.prompt.history"
@@ -112,7 +113,7 @@ function Terminal:read(session)
 end
 
 --- The editor itself drops a line whose reading is cancelled.
-function Terminal:drop() end
+function Terminal.drop() end
 
 --- Shows text, above the line if one is edited.
 ---@param text string

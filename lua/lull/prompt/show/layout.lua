@@ -75,7 +75,8 @@ local function is_short(entry)
   return not entry.key and is_small(entry.node) and entry.node.width <= SHORT
 end
 
---- Puts short items from one on, as many as a line takes. Gives the index of the first that is left.
+--- Puts short items from one on, as many as a line takes. Gives the index of the first that is
+--- left.
 function Layout:put_line(list, i, column)
   repeat
     local node = list[i].node
