@@ -13,120 +13,6 @@
 
 #define CTRL_C 3
 
-/* ---- orders and events ---- */
-
-void prompt_free_message(prompt_message *message) {
-  free(message->text);
-  free(message->listing);
-  *message = (prompt_message){0};
-}
-
-void prompt_wake(prompt_editor *e) {
-  while (write(e->wake[1], "", 1) < 0 && errno == EINTR)
-    continue;
-}
-
-/* On the loop's thread: an order, whose texts are the editor's then. */
-void prompt_command(prompt_editor *e, prompt_message order) {
-  uv_mutex_lock(&e->lock);
-  prompt_free_message(&e->order);
-  prompt_free_message(&e->event);
-  e->order = order;
-  if (order.what == PROMPT_EDIT) {
-    e->editing = 1;
-    e->interrupted = 0;
-  }
-  uv_mutex_unlock(&e->lock);
-  prompt_wake(e);
-}
-
-/* Locked. What it tells at the end is not to be known. */
-static void await_end(prompt_editor *e) {
-  while (e->editing)
-    uv_cond_wait(&e->idle, &e->lock);
-  prompt_free_message(&e->event);
-}
-
-/* On the loop's thread: has the line that is edited dropped, and waits for that. */
-void prompt_drop_line(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  e->drop = e->editing;
-  if (e->drop) prompt_wake(e);
-  await_end(e);
-  e->drop = 0;
-  uv_mutex_unlock(&e->lock);
-}
-
-/* On the loop's thread: whether Ctrl-C was pressed while the runner ran, or is to. */
-int prompt_take_interrupt(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  int interrupted = e->interrupted && (e->task == NULL || !e->editing);
-  if (interrupted) e->interrupted = 0;
-  uv_mutex_unlock(&e->lock);
-  return interrupted;
-}
-
-int prompt_has_event(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  int found = e->event.what != PROMPT_NONE;
-  uv_mutex_unlock(&e->lock);
-  return found;
-}
-
-/* On the loop's thread: the event there is, whose texts are the caller's then. */
-prompt_message prompt_take_event(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  prompt_message event = e->event;
-  e->event = (prompt_message){0};
-  uv_mutex_unlock(&e->lock);
-  return event;
-}
-
-/* On the loop's thread: the terminal has another size, or was somebody else's for a while. */
-void prompt_screen_changed(prompt_editor *e, int continued) {
-  uv_mutex_lock(&e->lock);
-  e->was_resized = 1;
-  e->was_continued |= continued;
-  uv_mutex_unlock(&e->lock);
-  prompt_wake(e);
-}
-
-/* Takes the order there is, or nothing. */
-static prompt_message take_order(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  prompt_message order = e->order;
-  e->order = (prompt_message){0};
-  uv_mutex_unlock(&e->lock);
-  return order;
-}
-
-static void tell(prompt_editor *e, prompt_message event) {
-  uv_mutex_lock(&e->lock);
-  prompt_free_message(&e->event);
-  e->event = event;
-  if (event.what >= PROMPT_LINE) {
-    e->editing = 0;
-    prompt_end_printed(e);
-    uv_cond_broadcast(&e->idle);
-  }
-  uv_mutex_unlock(&e->lock);
-  uv_async_send(&e->async);
-}
-
-static void tell_interrupt(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  e->interrupted = 1;
-  uv_mutex_unlock(&e->lock);
-  uv_async_send(&e->async);
-}
-
-int prompt_is_dropped(prompt_editor *e) {
-  uv_mutex_lock(&e->lock);
-  int drop = e->drop;
-  uv_mutex_unlock(&e->lock);
-  return drop;
-}
-
 /* ---- waiting ---- */
 
 static void redraw_all(prompt_editor *e, int continued) {
@@ -226,7 +112,7 @@ static void look_for_interrupt(prompt_editor *e) {
   if (found == NULL) return;
   e->first_key = (size_t)(found + 1 - e->keys); /* what was typed before it is forgotten */
   if (e->foreign)
-    tell_interrupt(e);
+    prompt_tell_interrupt(e);
   else
     kill(getpid(), SIGINT);
 }
@@ -236,7 +122,7 @@ static void await_order(prompt_editor *e, int keys) {
   int room = e->last_key < sizeof e->keys && !e->hung_up;
   if (!(await_any(e, keys && room) & KEYS)) return;
   look_for_interrupt(e);
-  if (e->hung_up && e->foreign) tell_interrupt(e); /* else there is SIGHUP */
+  if (e->hung_up && e->foreign) prompt_tell_interrupt(e); /* else there is SIGHUP */
 }
 
 /* Tells Lua of the line and waits for its answer. */
@@ -247,9 +133,9 @@ prompt_message prompt_ask(prompt_editor *e, prompt_event event) {
                             .text = prompt_narrow(line->buffer, line->lastchar),
                             .cursor = before ? strlen(before) : 0};
   free(before);
-  tell(e, message);
+  prompt_tell(e, message);
   for (;;) {
-    prompt_message order = take_order(e);
+    prompt_message order = prompt_take_order(e);
     if (order.what != PROMPT_NOTHING || prompt_is_dropped(e)) return order;
     await_order(e, 1);
   }
@@ -282,7 +168,7 @@ static void edit(prompt_editor *e, const char *prompt) {
   fputs("\033[?2004l\r\n", e->screen);
   prompt_flush(e);
   prompt_message event = {.what = e->outcome == PROMPT_NONE ? PROMPT_END : (int)e->outcome};
-  tell(e, event);
+  prompt_tell(e, event);
 }
 
 /* libedit shifts what stands behind a change by half a wide character: it is to write it anew. */
@@ -328,9 +214,9 @@ static void run(void *arg) {
   prompt_enter();
   prompt_register(e);
   e->error = open_editor(e);
-  tell(e, (prompt_message){.what = PROMPT_END});
+  prompt_tell(e, (prompt_message){.what = PROMPT_END});
   for (;;) {
-    prompt_message order = take_order(e);
+    prompt_message order = prompt_take_order(e);
     if (order.what == PROMPT_QUIT) break;
     if (order.what == PROMPT_EDIT)
       edit(e, order.text ? order.text : "> ");
@@ -364,7 +250,7 @@ int prompt_start(prompt_editor *e) {
   if (error < 0) return error;
   e->started = 1;
   uv_mutex_lock(&e->lock);
-  await_end(e);
+  prompt_await_end(e);
   uv_mutex_unlock(&e->lock);
   return e->error;
 }

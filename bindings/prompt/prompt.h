@@ -20,7 +20,6 @@ typedef enum prompt_order {
   PROMPT_EDIT,    /* an empty line */
   PROMPT_ACCEPT,  /* a line that is whole, after PROMPT_ENTER */
   PROMPT_REPLACE, /* the line by another one, after any event that asks */
-  PROMPT_DROP,    /* the line, as Ctrl-C does */
   PROMPT_QUIT
 } prompt_order;
 
@@ -133,6 +132,10 @@ void prompt_capture_close(prompt_editor *e);
 void prompt_guard(prompt_editor *e);
 void prompt_unguard(prompt_editor *e);
 
+/* rows.c */
+const wchar_t *prompt_row_start(const LineInfoW *line);
+int prompt_open_rows(EditLine *el);
+
 /* keys.c */
 int prompt_open_keys(prompt_editor *e);
 unsigned char prompt_interrupt(EditLine *el, int key);
@@ -140,20 +143,26 @@ unsigned char prompt_interrupt(EditLine *el, int key);
 /* paste.c */
 unsigned char prompt_paste(EditLine *el, int key);
 
-/* editor.c */
-int prompt_start(prompt_editor *e);
-void prompt_stop(prompt_editor *e);
+/* messages.c */
+void prompt_free_message(prompt_message *message);
+void prompt_wake(prompt_editor *e);
 void prompt_command(prompt_editor *e, prompt_message order);
+void prompt_await_end(prompt_editor *e);
 void prompt_drop_line(prompt_editor *e);
 void prompt_screen_changed(prompt_editor *e, int continued);
 int prompt_take_interrupt(prompt_editor *e);
 int prompt_has_event(prompt_editor *e);
 prompt_message prompt_take_event(prompt_editor *e);
-void prompt_free_message(prompt_message *message);
-void prompt_wake(prompt_editor *e);
+prompt_message prompt_take_order(prompt_editor *e);
+void prompt_tell(prompt_editor *e, prompt_message event);
+void prompt_tell_interrupt(prompt_editor *e);
+int prompt_is_dropped(prompt_editor *e);
+
+/* editor.c */
+int prompt_start(prompt_editor *e);
+void prompt_stop(prompt_editor *e);
 prompt_message prompt_ask(prompt_editor *e, prompt_event event);
 int prompt_read_key(EditLine *el, wchar_t *key);
 int prompt_has_keys(const prompt_editor *e);
-int prompt_is_dropped(prompt_editor *e);
 
 #endif

@@ -2,6 +2,7 @@
 -- session and the rest of the line; what is wrong it raises, for the session to show.
 local _, core = ...
 local tasks = require "lull.prompt.tasks"
+local words = require "lull.prompt.tasks.words"
 
 local await = core.await
 
@@ -66,8 +67,8 @@ function commands.time(session, text)
   local results = table.pack(session.evaluate(text))
   local seconds, cpu_seconds = core.now() - begun, os.clock() - cpu
   if results.n > 0 then session.show(table.unpack(results, 1, results.n)) end
-  session.write(("%s (%s of it CPU)\n"):format(tasks.duration(seconds),
-    tasks.duration(cpu_seconds)))
+  session.write(("%s (%s of it CPU)\n"):format(words.duration(seconds),
+    words.duration(cpu_seconds)))
 end
 
 local function expand(path)

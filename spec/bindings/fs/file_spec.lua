@@ -253,10 +253,13 @@ describe("an open file", function()
     local before, most, total = collectgarbage("count"), 0, 0
     for piece in f:lines(65536) do
       total = total + #piece
-      most = math.max(most, collectgarbage("count"))
+      if total % (4 << 20) == 0 then -- what is not garbage
+        collectgarbage()
+        most = math.max(most, collectgarbage("count"))
+      end
     end
     assert.equal(size, total)
-    assert.is_true(most - before < 4096, ("%.0f KiB more"):format(most - before))
+    assert.is_true(most > 0 and most - before < 1024, ("%.0f KiB more"):format(most - before))
   end)
 
   it("refuses what it does not understand, in the caller", function()

@@ -3,8 +3,9 @@ local commands = require("lull.prompt.commands")
 local lull = require("lull")
 local script = require("spec.script")
 local stand_in = require("spec.stand_in")
-local tasks = require("lull.prompt.tasks")
 local tidy = require("spec.tidy")
+local trees = require("lull.prompt.tasks.tree")
+local words = require("lull.prompt.tasks.words")
 
 local await = lull.await
 
@@ -77,7 +78,7 @@ describe(":tasks", function()
   it("counts real seconds where the clock is real", function()
     local output, status = script.run([[
       local lull = require "lull"
-      local tasks = require "lull.prompt.tasks"
+      local tasks = require "lull.prompt.tasks.tree"
       local begun = lull.now()
       local task = lull.create_task(function() lull.await(lull.sleep(100)) end)
       lull.await(lull.sleep(0))
@@ -212,7 +213,7 @@ describe(":tasks", function()
       end)
     end
     await(lull.sleep(0.01))
-    local nodes, roots = tasks.tree()
+    local nodes, roots = trees.tree()
     local text = run(":tasks", { width = 100 })
     for _, task in ipairs({ chain[1], others[2000] }) do task:cancel() end
     await(lull.wait({ chain[2000], others[1] }))
@@ -328,7 +329,7 @@ describe("a duration", function()
       [12.34] = "12.3 s", [59.99] = "1 min 0 s", [125] = "2 min 5 s", [3 * 3600] = "3 h 0 min",
       [50 * 3600] = "2 d 2 h", [math.huge] = "for ever",
     }) do
-      assert.equal(text, tasks.duration(seconds))
+      assert.equal(text, words.duration(seconds))
     end
   end)
 end)
