@@ -201,7 +201,10 @@ static int order(lua_State *L, prompt_message order) {
   prompt_editor *e = check_editor(L);
   e->task = rt->current;
   uv_ref((uv_handle_t *)&e->async);
-  prompt_command(e, order);
+  if (rt->current->f.o.flags & LULL_MUST_CANCEL) /* at once: what was typed is for the next line */
+    prompt_free_message(&order);
+  else
+    prompt_command(e, order);
   return lull__suspend(L, rt, &event_wait, e, event_there, (lua_KContext)rt);
 }
 

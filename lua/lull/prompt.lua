@@ -44,8 +44,15 @@ local function is_interrupt(err)
   return in_main or err.message == "interrupted" or core.current_task():cancelling() == 0
 end
 
+-- What there is to tell of an error: of a value that is no message, what is in it.
+local function explain(err)
+  return (core.explain(err):gsub("^%(error object is an? %a+ value%)", function()
+    return "error object " .. show.value(err, {multiline = false})
+  end))
+end
+
 local function handle(err)
-  if not errors.is_error(err, errors.CancelledError) then return core.explain(err) end
+  if not errors.is_error(err, errors.CancelledError) then return explain(err) end
   return is_interrupt(err) and CANCELLED or setmetatable({error = err}, Ended)
 end
 

@@ -61,6 +61,10 @@ static void is_interrupted_by_a_key(user *u) {
   expect(u, "> ");
   type(u, "await(lull.future())\r\003'still ' .. 'here'\r"); /* all of it at once */
   expect(u, "still here");
+  type(u, "print('do' .. 'ne')\r");
+  expect(u, "done"); /* between this line and the next one, or in either: no key is lost */
+  type(u, "\003'after ' .. 'all'\r");
+  expect(u, "after all");
 }
 
 static void on_a_terminal(void) {

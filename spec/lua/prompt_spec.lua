@@ -77,6 +77,15 @@ describe("the prompt", function()
     assert.equal(0, code)
   end)
 
+  it("tells what is in an error that is no message", function()
+    local out, err = feed("error({code = 5, 'x'})\nerror(nil)\nerror(lull.TimeoutError('late'))\n")
+    assert.equal("> > > > \n", out)
+    assert.equal('lull: error object {"x", code = 5}\n' ..
+      "stack traceback:\n\tstdin:1: in main chunk\n" ..
+      "lull: error object nil\nstack traceback:\n\tstdin:1: in main chunk\n" ..
+      "lull: TimeoutError: late\nstack traceback:\n\tstdin:1: in main chunk\n", err)
+  end)
+
   it("tells of a chunk that is cut off by the end of the input", function()
     local out, err, code = feed("if x")
     assert.equal("> >> > \n", out)
