@@ -104,9 +104,10 @@ void prompt_tell(prompt_editor *e, prompt_message event) {
   uv_async_send(&e->async);
 }
 
+/* Too late, and forgotten, if the runner has done its work and given an order. */
 void prompt_tell_interrupt(prompt_editor *e) {
   uv_mutex_lock(&e->lock);
-  e->interrupted = 1;
+  if (e->order.what == PROMPT_NOTHING) e->interrupted = 1;
   uv_mutex_unlock(&e->lock);
   uv_async_send(&e->async);
 }
