@@ -160,10 +160,8 @@ struct lull_task {
   void *subject;         /* of the wait */
   lull_gather *gather;   /* the gather that started it, told when it is done */
   uint32_t id;
-  uint32_t starter; /* the id of the task that has started it, or 0 */
-  uint32_t since;   /* the turn_at of the turn in which it was suspended last */
-  uint32_t stamp;   /* of the last cancellation that passed here; while it waits at a queue, of its
-                     * arrival there. Both are counted by stamps, so none is taken for another */
+  uint32_t stamp; /* of the last cancellation that passed here; while it waits at a queue, of its
+                   * arrival there. Both are counted by stamps, so none is taken for another */
 };
 
 struct lull_gather {
@@ -199,6 +197,13 @@ struct lull_closer {
   void (*leave)(
       lull_closer *); /* NULL, or: the process ends now; how the terminal was is set again */
 };
+
+/* What is known of a task besides, once somebody watches: see waiting.c. */
+typedef struct lull_watched {
+  uint32_t id;      /* of the task, or of one that had its slot before */
+  uint32_t starter; /* the id of the task that has started it, or 0 */
+  double since;     /* when it was suspended last, or negative: not known */
+} lull_watched;
 
 /* What coroutine objects are made of: an async function, or a kind of op. */
 typedef struct lull_origin {
@@ -270,6 +275,8 @@ struct lull {
   uint32_t *free_anchors;
   uint32_t nanchors, nfree_anchors, anchors_capacity;
   uint32_t pooled, nboxes;
+  lull_watched *watched; /* by the tasks' slots; NULL while nobody watches */
+  uint32_t watched_capacity;
   lull_unawaited unawaited;
   uint32_t spares[LULL_SPARES], nspares;
   lua_Integer failures; /* so far: see lull__watch_error */
@@ -290,7 +297,6 @@ struct lull {
   uint8_t owns_loop, owns_state, debug, is_virtual, main_is_script;
   double virtual_now;
   uint64_t flows_since; /* hrtime since when the virtual clock goes on as the real one, or 0 */
-  uint32_t turn_at;     /* when the turn began, in hundredths of a second; goes round */
   lull_future *until;   /* what the loop is driven for */
   lull_task *main_task;
   char *error;   /* what lull_error gives, or NULL */
@@ -495,6 +501,10 @@ void lull__check_option(lua_State *L, int index, const char *name, const char *c
 void lull__check_options(lua_State *L, int index, const char *const known[]);
 void lull__report_exception(lua_State *L, lull_t *rt, const char *message, int task);
 void lull__push_deadlock(lua_State *L, lull_t *rt);
+
+/* waiting.c */
+void lull__watch_start(lull_t *rt, const lull_task *task);
+void lull__watch_wait(lull_t *rt, const lull_task *task);
 
 /* unawaited.c */
 int lull__unawaited_init(lua_State *L, lull_t *rt);

@@ -113,14 +113,6 @@ static int over(const lull_t *rt) {
          (rt->until != NULL && rt->until->o.state != LULL_PENDING);
 }
 
-/* So that tasks which suspend in this turn know since when, without asking the clock again. */
-static inline void note_time(lull_t *rt, uint64_t ns) {
-  if (rt->is_virtual)
-    rt->turn_at = (uint32_t)fmod(rt->virtual_now * 100, (double)UINT32_MAX + 1);
-  else
-    rt->turn_at = (uint32_t)(ns / 10000000);
-}
-
 /* Turns, until the loop should poll again. */
 static int turns(lua_State *L) {
   lull_t *rt = lua_touserdata(L, 1);
@@ -130,7 +122,6 @@ static int turns(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->refs.anchors); /* at LULL_ANCHORS */
   do {
     if (steps > 0) now = uv_hrtime();
-    note_time(rt, now);
     fire_timers(L, rt, now);
     steps += run_ready(L, rt);
     if (rt->unawaited.collected) {

@@ -154,6 +154,9 @@ static void free_tables(lull_t *rt) {
   free(rt->free_anchors);
   rt->free_anchors = NULL;
   rt->nanchors = rt->nfree_anchors = rt->anchors_capacity = 0;
+  free(rt->watched);
+  rt->watched = NULL;
+  rt->watched_capacity = 0;
 }
 
 static void free_parts(lua_State *own_state, struct lull_memory *memory, uv_loop_t *own_loop) {

@@ -267,7 +267,7 @@ void lull__schedule_in(lua_State *L, lull_t *rt, lull_task *task, int index, int
   lull__future_init(&task->f);
   task->f.o.cancels = 0;
   task->id = ++rt->last_id;
-  task->starter = rt->current != NULL ? rt->current->id : 0;
+  if (rt->watched != NULL) lull__watch_start(rt, task);
   rt->live++;
   lull__ready(rt, &task->link, step);
 }
@@ -348,7 +348,7 @@ int lull__suspend(lua_State *L, lull_t *rt, const lull_wait *wait, void *subject
   lull_task *task = rt->current;
   task->wait = wait;
   task->subject = subject;
-  task->since = rt->turn_at;
+  if (rt->watched != NULL) lull__watch_wait(rt, task);
   if (task->f.o.flags & LULL_SWALLOWED) lull__warn_swallowed(L, rt, task);
   task->f.o.flags |= LULL_WAITING;
   if (task->f.o.flags & LULL_MUST_CANCEL) {

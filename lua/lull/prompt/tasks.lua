@@ -86,7 +86,8 @@ end
 
 local function state_of(node)
   if node.state ~= "waiting" then return words.doing(node) end
-  return ("waits for %s, for %s"):format(words.doing(node), words.age(node.seconds))
+  local age = node.seconds and ", for " .. words.age(node.seconds) or ""
+  return ("waits for %s%s"):format(words.doing(node), age)
 end
 
 --- `:trace N`: where a task is, and then the tasks it waits for.

@@ -1,6 +1,8 @@
 -- The tasks that are not done, as a tree of who waits for whom, or has started whom.
 local _, core = ...
 
+core.watch_tasks()
+
 local M = {}
 
 ---@class lull.prompt.Node a task in the tree
