@@ -198,6 +198,16 @@ local function in_string(text, tokens)
   return found
 end
 
+-- Names that the chunk itself has so far: variables of its own, perhaps.
+local function add_typed(found, tokens, count)
+  for i = 1, count do
+    local before = i > 1 and tokens[i - 1].text or ""
+    if tokens[i].kind == "name" and before ~= "." and before ~= ":" then
+      found:add(tokens[i].text)
+    end
+  end
+end
+
 -- The tokens are those up to the cursor.
 local function in_code(tokens, session)
   local count = #tokens
@@ -214,6 +224,7 @@ local function in_code(tokens, session)
     if value ~= nil then add_fields(found, value, before.text == ":") end
   elseif word ~= "" then
     add_names(found, session)
+    add_typed(found, tokens, count)
   end
   return found
 end

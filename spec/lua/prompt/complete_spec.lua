@@ -119,6 +119,14 @@ describe("completing names", function()
     assert.same({"color"}, list_of("theme.c", session))
   end)
 
+  it("gives names that the chunk itself has so far, but no fields of it", function()
+    local before = "local function total(prices, percent)\n  local sum = prices.pending\n  return p"
+    assert.same({"percent", "prices"}, list_of(before, session_of {}))
+    assert.same({"sum"}, list_of("local sum = 0 for i = 1, 3 do su", session_of {}))
+    local others = "local sum = 0 -- summary\nx = 'sunny' .. s:summit() sun"
+    assert.same({}, list_of(others, session_of {}))
+  end)
+
   it("needs no scope", function()
     assert.same({"abc"}, list_of("ab", {env = {abc = 1}}))
   end)
