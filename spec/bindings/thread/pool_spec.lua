@@ -316,7 +316,7 @@ describe("closing a pool", function()
       assert.is_true(threads() > before)
       error("left")
     end)
-    assert.equal(before, threads())
+    until_threads(before) -- one that was joined may still be listed for a moment
   end)
 
   it("can be cancelled, and goes on by itself", function()
