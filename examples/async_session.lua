@@ -37,12 +37,13 @@ function AsyncSession:fetch(path)
   return page
 end
 
--- `__aexit__`. Pages that nobody has waited for are given up, which may take a moment.
+-- `__aexit__`. Pages that nobody has waited for are given up, which may take a moment: when that is
+-- cut short by a cancellation, the pool of connections is closed all the same.
 function AsyncSession:__close(err)
+  local _ <close> = self.http
+  print(("%s: closes %s"):format(self.front.url, err and "after an error" or "in peace"))
   for _, page in ipairs(self.pages) do page:cancel() end
   await(lull.gather {return_exceptions = true, table.unpack(self.pages)})
-  self.http:close()
-  print(("%s: closed %s"):format(self.front.url, err and "after an error" or "in peace"))
 end
 
 local check = async(function(site)
