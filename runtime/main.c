@@ -235,10 +235,10 @@ static const char script_code[] = "local path = ...\n"
                                   "if not script then error(problem, 0) end\n"
                                   "return script(select(2, ...))\n";
 
-static int run_prompt(host *h) {
+static int run_prompt(host *h, int with_script) {
   prompting = 1;
   signal(SIGINT, on_sigint);
-  if (h->module == NULL && h->first >= h->argc)
+  if (!with_script || (h->module == NULL && h->first >= h->argc))
     return lull_prompt(h->lull, STDIN_FILENO, STDOUT_FILENO);
   int start = h->module != NULL ? h->first - 1 : h->first; /* of the script's name */
   char **args = h->argv + start - 1, *before[] = {args[0], args[1]};
@@ -256,11 +256,11 @@ static int run(host *h) {
   if (h->interactive) {
     if (status == LULL_EEXIT) return finish(h, status);
     if (status < 0) finish(h, status);
-    return finish(h, run_prompt(h));
+    return finish(h, run_prompt(h, status == 0));
   }
   if (status == 0) status = run_script(h);
   if (status < 0 || h->first < h->argc || h->has_statements || h->version) return finish(h, status);
-  if (isatty(STDIN_FILENO)) return finish(h, run_prompt(h));
+  if (isatty(STDIN_FILENO)) return finish(h, run_prompt(h, 0));
   return finish(h, lull_run_file(h->lull, NULL, 0, NULL));
 }
 

@@ -7,7 +7,6 @@
 
 #include "prompt.h"
 
-/* Descriptors that are never led away have no place in saved. */
 static int is_same_terminal(int a, int b) {
   struct stat at_a, at_b;
   return isatty(a) && fstat(a, &at_a) == 0 && fstat(b, &at_b) == 0 && at_a.st_rdev == at_b.st_rdev;
@@ -15,12 +14,7 @@ static int is_same_terminal(int a, int b) {
 
 int prompt_capture_init(prompt_editor *e) {
   prompt_capture *capture = &e->capture;
-  if (pipe(capture->pipe) < 0) {
-    capture->pipe[0] = capture->pipe[1] = -1;
-    return -errno;
-  }
-  for (int i = 0; i < 2; i++)
-    fcntl(capture->pipe[i], F_SETFD, FD_CLOEXEC);
+  if (pipe2(capture->pipe, O_CLOEXEC) < 0) return -errno;
   fcntl(capture->pipe[0], F_SETFL, O_NONBLOCK);
   for (int fd = 1; fd <= 2; fd++)
     if (is_same_terminal(fd, e->out)) capture->saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);

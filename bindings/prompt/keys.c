@@ -100,61 +100,65 @@ static unsigned char ignore(EditLine *el, int key) {
   return CC_NORM;
 }
 
-static const struct {
-  const wchar_t *name, *help;
-  unsigned char (*function)(EditLine *, int);
-} commands[] = {{L"lull-enter", L"Run the line, or go on to the next", enter},
-                {L"lull-newline", L"Go on to the next line", new_line},
-                {L"lull-interrupt", L"Drop the line", prompt_interrupt},
-                {L"lull-tab", L"Complete, or indent", tab},
-                {L"lull-paste", L"Insert what is pasted", prompt_paste},
-                {L"lull-ignore", L"Do nothing", ignore}};
+static const prompt_function commands[] = {
+    {L"lull-enter", L"Run the line, or go on to the next", enter},
+    {L"lull-newline", L"Go on to the next line", new_line},
+    {L"lull-interrupt", L"Drop the line", prompt_interrupt},
+    {L"lull-tab", L"Complete, or indent", tab},
+    {L"lull-paste", L"Insert what is pasted", prompt_paste},
+    {L"lull-ignore", L"Do nothing", ignore}};
 
-static const struct {
-  const wchar_t *key, *command;
-} bindings[] = {{L"\r", L"lull-enter"},
-                {L"\n", L"lull-enter"},
-                {CTRL_C, L"lull-interrupt"},
-                {L"\t", L"lull-tab"},
-                {L"\033\r", L"lull-newline"},
-                {L"\033\n", L"lull-newline"},
-                {L"\033[200~", L"lull-paste"},
-                {L"\033[A", L"lull-up"},
-                {L"\033OA", L"lull-up"},
-                {L"\033[B", L"lull-down"},
-                {L"\033OB", L"lull-down"},
-                {L"\033[H", L"lull-home"},
-                {L"\033OH", L"lull-home"},
-                {L"\033[1~", L"lull-home"},
-                {L"\033[F", L"lull-end"},
-                {L"\033OF", L"lull-end"},
-                {L"\033[4~", L"lull-end"},
-                {L"\033[3~", L"ed-delete-next-char"},
-                {L"\033[1;5C", L"em-next-word"},
-                {L"\033[1;5D", L"ed-prev-word"},
-                {L"\033[1;3C", L"em-next-word"},
-                {L"\033[1;3D", L"ed-prev-word"},
-                {L"\033\033[C", L"em-next-word"},
-                {L"\033\033[D", L"ed-prev-word"},
-                {L"\033[3;3~", L"em-delete-next-word"},
-                {L"\033[3;5~", L"em-delete-next-word"},
-                {L"\033[5~", L"ed-search-prev-history"},
-                {L"\033[6~", L"ed-search-next-history"}};
+static const prompt_key bindings[] = {{L"\r", L"lull-enter"},
+                                      {L"\n", L"lull-enter"},
+                                      {CTRL_C, L"lull-interrupt"},
+                                      {L"\t", L"lull-tab"},
+                                      {L"\033\r", L"lull-newline"},
+                                      {L"\033\n", L"lull-newline"},
+                                      {L"\033[200~", L"lull-paste"},
+                                      {L"\033[A", L"lull-up"},
+                                      {L"\033OA", L"lull-up"},
+                                      {L"\033[B", L"lull-down"},
+                                      {L"\033OB", L"lull-down"},
+                                      {L"\033[H", L"lull-home"},
+                                      {L"\033OH", L"lull-home"},
+                                      {L"\033[1~", L"lull-home"},
+                                      {L"\033[F", L"lull-end"},
+                                      {L"\033OF", L"lull-end"},
+                                      {L"\033[4~", L"lull-end"},
+                                      {L"\033[3~", L"ed-delete-next-char"},
+                                      {L"\033[1;5C", L"em-next-word"},
+                                      {L"\033[1;5D", L"ed-prev-word"},
+                                      {L"\033[1;3C", L"em-next-word"},
+                                      {L"\033[1;3D", L"ed-prev-word"},
+                                      {L"\033\033[C", L"em-next-word"},
+                                      {L"\033\033[D", L"ed-prev-word"},
+                                      {L"\033[3;3~", L"em-delete-next-word"},
+                                      {L"\033[3;5~", L"em-delete-next-word"},
+                                      {L"\033[5~", L"ed-search-prev-history"},
+                                      {L"\033[6~", L"ed-search-next-history"}};
 
 /* Those of the emacs mode, as readline has them. */
-static const struct {
-  const wchar_t *key, *command;
-} emacs_bindings[] = {{L"\001", L"lull-home"},
-                      {L"\005", L"lull-end"},
-                      {L"\020", L"lull-up"},
-                      {L"\016", L"lull-down"},
-                      {L"\022", L"em-inc-search-prev"},
-                      {L"\023", L"em-inc-search-next"},
-                      {L"\027", L"ed-delete-prev-word"},
-                      {L"\013", L"lull-kill-after"},
-                      {L"\025", L"lull-kill-before"}};
+static const prompt_key emacs_bindings[] = {{L"\001", L"lull-home"},
+                                            {L"\005", L"lull-end"},
+                                            {L"\020", L"lull-up"},
+                                            {L"\016", L"lull-down"},
+                                            {L"\022", L"em-inc-search-prev"},
+                                            {L"\023", L"em-inc-search-next"},
+                                            {L"\027", L"ed-delete-prev-word"},
+                                            {L"\013", L"lull-kill-after"},
+                                            {L"\025", L"lull-kill-before"}};
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+int prompt_add(EditLine *el, const prompt_function *functions, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (el_wset(el, EL_ADDFN, functions[i].name, functions[i].help, functions[i].function) < 0)
+      return UV_ENOMEM;
+  return 0;
+}
+
+void prompt_bind(EditLine *el, const prompt_key *keys, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    el_wset(el, EL_BIND, keys[i].key, keys[i].command, NULL);
+}
 
 static int is_emacs(EditLine *el) {
   const wchar_t *editor;
@@ -166,20 +170,20 @@ static int is_emacs(EditLine *el) {
 static void ignore_others(EditLine *el) {
   wchar_t key[16];
   for (const wchar_t *c = L"EIMOPQRSZABCDFH"; *c; c++) {
-    swprintf(key, COUNT(key), L"\033[%lc", (wint_t)*c);
+    swprintf(key, PROMPT_COUNT(key), L"\033[%lc", (wint_t)*c);
     if (wcschr(L"ABCDFH", *c) == NULL) el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
     key[1] = L'O';
     if (wcschr(L"ABCDFH", *c) == NULL) el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
     for (int with = 2; with <= 8; with++) {
-      swprintf(key, COUNT(key), L"\033[1;%d%lc", with, (wint_t)*c);
+      swprintf(key, PROMPT_COUNT(key), L"\033[1;%d%lc", with, (wint_t)*c);
       el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
     }
   }
   for (int number = 1; number <= 34; number++) {
-    swprintf(key, COUNT(key), L"\033[%d~", number);
+    swprintf(key, PROMPT_COUNT(key), L"\033[%d~", number);
     el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
     for (int with = 2; with <= 8; with++) {
-      swprintf(key, COUNT(key), L"\033[%d;%d~", number, with);
+      swprintf(key, PROMPT_COUNT(key), L"\033[%d;%d~", number, with);
       el_wset(el, EL_BIND, key, L"lull-ignore", NULL);
     }
   }
@@ -188,23 +192,18 @@ static void ignore_others(EditLine *el) {
 /* ~/.editrc may have chosen the mode and keys, but these are ours. */
 int prompt_open_keys(prompt_editor *e) {
   EditLine *el = e->el;
-  for (size_t i = 0; i < COUNT(commands); i++)
-    if (el_wset(el, EL_ADDFN, commands[i].name, commands[i].help, commands[i].function) < 0)
-      return UV_ENOMEM;
-  if (prompt_open_rows(el) < 0) return UV_ENOMEM;
+  if (prompt_add(el, commands, PROMPT_COUNT(commands)) < 0 || prompt_open_rows(el) < 0)
+    return UV_ENOMEM;
   if (is_emacs(el)) ignore_others(el);
   el_source(el, NULL);
-  for (size_t i = 0; i < COUNT(bindings); i++)
-    el_wset(el, EL_BIND, bindings[i].key, bindings[i].command, NULL);
+  prompt_bind(el, bindings, PROMPT_COUNT(bindings));
   el_wset(el, EL_BIND, L"-a", L"\n", L"lull-enter", NULL); /* -a: vi's command mode */
   el_wset(el, EL_BIND, L"-a", L"\r", L"lull-enter", NULL);
   el_wset(el, EL_BIND, L"-a", CTRL_C, L"lull-interrupt", NULL);
   el_wset(el, EL_BIND, L"-a", L":", L"lull-ignore", NULL); /* libedit's commands: it crashes at */
   el_wset(el, EL_BIND, L"\033x", L"lull-ignore", NULL);    /* quotes that have no end */
   el_wset(el, EL_BIND, L"\033X", L"lull-ignore", NULL);
-  if (is_emacs(el))
-    for (size_t i = 0; i < COUNT(emacs_bindings); i++)
-      el_wset(el, EL_BIND, emacs_bindings[i].key, emacs_bindings[i].command, NULL);
+  if (is_emacs(el)) prompt_bind(el, emacs_bindings, PROMPT_COUNT(emacs_bindings));
   /* Ctrl-C is a key, and so are Ctrl-S and Ctrl-Q; newlines come as they are. "-intr" is for when
    * libedit takes over what somebody has changed of the terminal's characters. */
   el_wset(el, EL_SETTY, L"-d", L"intr=", L"-intr", L"-ixon", L"-icrnl", L"-inlcr", NULL);

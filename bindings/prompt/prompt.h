@@ -132,6 +132,21 @@ void prompt_capture_close(prompt_editor *e);
 void prompt_guard(prompt_editor *e);
 void prompt_unguard(prompt_editor *e);
 
+/* What libedit calls, and by which name; and the key for a command of this or another name. */
+typedef struct prompt_function {
+  const wchar_t *name, *help;
+  unsigned char (*function)(EditLine *, int);
+} prompt_function;
+
+typedef struct prompt_key {
+  const wchar_t *key, *command;
+} prompt_key;
+
+#define PROMPT_COUNT(array) (sizeof(array) / sizeof *(array))
+
+int prompt_add(EditLine *el, const prompt_function *functions, size_t n);
+void prompt_bind(EditLine *el, const prompt_key *keys, size_t n);
+
 /* rows.c */
 const wchar_t *prompt_row_start(const LineInfoW *line);
 int prompt_open_rows(EditLine *el);

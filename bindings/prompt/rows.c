@@ -86,31 +86,22 @@ static unsigned char end(EditLine *el, int key) {
 
 /* ---- which commands ---- */
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+static const prompt_function commands[] = {
+    {L"lull-up", L"Up one row, or back in history", up},
+    {L"lull-down", L"Down one row, or forth in history", down},
+    {L"lull-home", L"Beginning of the row", home},
+    {L"lull-end", L"End of the row", end},
+    {L"lull-kill-after", L"Cut up to the end of the row", kill_after},
+    {L"lull-kill-before", L"Cut back to the beginning of the row", kill_before}};
 
-static const struct {
-  const wchar_t *name, *help;
-  unsigned char (*function)(EditLine *, int);
-} commands[] = {{L"lull-up", L"Up one row, or back in history", up},
-                {L"lull-down", L"Down one row, or forth in history", down},
-                {L"lull-home", L"Beginning of the row", home},
-                {L"lull-end", L"End of the row", end},
-                {L"lull-kill-after", L"Cut up to the end of the row", kill_after},
-                {L"lull-kill-before", L"Cut back to the beginning of the row", kill_before}};
-
-static const struct {
-  const wchar_t *key, *command;
-} bindings[] = {{OLDER, L"ed-prev-history"},     {NEWER, L"ed-next-history"},
-                {MARK, L"em-set-mark"},          {KILL, L"em-kill-region"},
-                {ROW_START, L"lull-home"},       {ROW_END, L"lull-end"},
-                {DELETE, L"ed-delete-next-char"}};
+static const prompt_key bindings[] = {{OLDER, L"ed-prev-history"},     {NEWER, L"ed-next-history"},
+                                      {MARK, L"em-set-mark"},          {KILL, L"em-kill-region"},
+                                      {ROW_START, L"lull-home"},       {ROW_END, L"lull-end"},
+                                      {DELETE, L"ed-delete-next-char"}};
 
 /* The commands have names then; the keys for them are in keys.c. */
 int prompt_open_rows(EditLine *el) {
-  for (size_t i = 0; i < COUNT(commands); i++)
-    if (el_wset(el, EL_ADDFN, commands[i].name, commands[i].help, commands[i].function) < 0)
-      return UV_ENOMEM;
-  for (size_t i = 0; i < COUNT(bindings); i++)
-    el_wset(el, EL_BIND, bindings[i].key, bindings[i].command, NULL);
+  if (prompt_add(el, commands, PROMPT_COUNT(commands)) < 0) return UV_ENOMEM;
+  prompt_bind(el, bindings, PROMPT_COUNT(bindings));
   return 0;
 }

@@ -139,9 +139,13 @@ static void keep_partial(prompt_editor *e, const char *bytes, size_t size) {
       size -= i;
       break;
     }
-  if (e->partial_size + size > sizeof e->partial) {
-    e->partial_size = 0; /* a very long line: what follows begins a new one */
-    return;
+  if (e->partial_size + size > sizeof e->partial) { /* what was written over counts no more */
+    const char *over = memrchr(bytes, '\r', size);
+    e->partial_size = 0;
+    if (over == NULL) return; /* a very long line: what follows begins a new one */
+    size -= (size_t)(over - bytes);
+    bytes = over;
+    if (size > sizeof e->partial) return;
   }
   memcpy(e->partial + e->partial_size, bytes, size);
   e->partial_size += size;

@@ -1,5 +1,5 @@
--- The prompt: reads what is typed, runs each complete chunk in its own task, and shows what it
--- gives. Chunks may await; other tasks go on while a line is typed, and while one runs.
+-- The prompt: reads what is typed, runs each complete chunk as part of its own task, and shows what
+-- that gives. Chunks may await; other tasks go on while a line is typed, and while one runs.
 local _, core = ...
 local check = require "lull.check"
 local color = require "lull.color"

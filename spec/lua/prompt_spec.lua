@@ -130,6 +130,12 @@ describe("the prompt", function()
     assert.truthy(out:find('\n\"all of them\"\n> \n$'), out)
   end)
 
+  it("does not run the script if what comes before it fails", function()
+    local out, err = feed("x\n", "-e 'error([[early]], 0)' /dev/null/none.lua")
+    assert.equal("> nil\n> \n", out)
+    assert.equal("lull: early\nstack traceback:\n\t(command line):1: in main chunk\n", err)
+  end)
+
   it("runs a module before it too, with its arguments", function()
     local folder = os.tmpname()
     os.remove(folder)

@@ -136,9 +136,9 @@ local M = {}
 function M.open(input, output)
   local loaded, binding = pcall(core.binding, "prompt")
   if not loaded then return nil, binding end
+  local history = histories.open() -- first: a cancellation would leave an editor open
   local editor, problem = binding.open(input, output)
   if not editor then return nil, problem end
-  local history = histories.open()
   for _, entry in ipairs(history.entries) do editor:remember(entry) end
   return setmetatable({editor = editor, history = history}, Terminal)
 end

@@ -60,6 +60,11 @@ describe("output while a line is typed:", function()
       " await(lull.sleep(0.002)) end print()", "100%\n> half a|")
   end)
 
+  it("goes over its line again however often", function()
+    shows("for i = 1, 200 do io.write('\\r', i, ' of 200 ', ('.'):rep(40)) io.stdout:flush()" ..
+      " await(lull.sleep(0.001)) end print()", "200 of 200 " .. ("."):rep(40) .. "\n> half a|")
+  end)
+
   it("goes on in a line that is longer than the screen is wide", function()
     shows("for i = 1, 5 do io.write(('0123456789'):rep(2)) io.stdout:flush()" ..
       " await(lull.sleep(0.005)) end",
